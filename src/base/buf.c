@@ -1,0 +1,103 @@
+/*
+ * The growing buffer: capacity doubles, so adding n bytes one by one costs O(n).
+ */
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { CAP_MIN = 64 };
+
+static int grow(struct buf *buf, size_t add)
+{
+	size_t max = buf->max ? buf->max : BUF_MAX;
+	size_t cap = buf->cap ? buf->cap : CAP_MIN;
+	char *data;
+
+	if (buf->err)
+		return buf->err;
+	if (add > max - buf->len)
+		return buf->err = -E2BIG;
+	if (buf->len + add < buf->cap)
+		return 0;
+	while (cap <= buf->len + add)
+		cap *= 2;
+	data = mem_realloc(buf->data, cap, 1);
+	if (!data)
+		return buf->err = -ENOMEM;
+	buf->data = data;
+	buf->cap = cap;
+	return 0;
+}
+
+void buf_done(struct buf *buf)
+{
+	mem_free(buf->data);
+	*buf = (struct buf){.max = buf->max};
+}
+
+void buf_reset(struct buf *buf)
+{
+	buf->len = 0;
+	buf->err = 0;
+	if (buf->data)
+		buf->data[0] = '\0';
+}
+
+void buf_add(struct buf *buf, const void *data, size_t len)
+{
+	if (grow(buf, len))
+		return;
+	if (len)
+		memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+	buf->data[buf->len] = '\0';
+}
+
+void buf_str(struct buf *buf, const char *text)
+{
+	buf_add(buf, text, strlen(text));
+}
+
+void *buf_room(struct buf *buf, size_t len)
+{
+	char *room;
+
+	if (grow(buf, len))
+		return NULL;
+	room = buf->data + buf->len;
+	memset(room, 0, len + 1);
+	buf->len += len;
+	return room;
+}
+
+void buf_printf(struct buf *buf, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(buf, fmt, ap);
+	va_end(ap);
+}
+
+void buf_vprintf(struct buf *buf, const char *fmt, va_list ap)
+{
+	va_list again;
+	int len;
+
+	va_copy(again, ap);
+	len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (len < 0 || grow(buf, len))
+		return;
+	vsnprintf(buf->data + buf->len, len + 1, fmt, ap);
+	buf->len += len;
+}
+
+const char *buf_text(const struct buf *buf)
+{
+	return buf->data ? buf->data : "";
+}

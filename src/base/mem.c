@@ -1,0 +1,68 @@
+/*
+ * The heap with failure injection. The counter costs one thread-local decrement an allocation, which
+ * does not show next to malloc, so release builds keep it and tests exercise the code users run.
+ */
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static __thread u64 fail_in;
+static __thread bool failed;
+
+static bool fails_now(void)
+{
+	if (likely(!fail_in) || --fail_in)
+		return false;
+	failed = true;
+	return true;
+}
+
+void *mem_alloc(size_t len)
+{
+	return fails_now() ? NULL : malloc(len ? len : 1);
+}
+
+void *mem_zalloc(size_t len)
+{
+	return fails_now() ? NULL : calloc(1, len ? len : 1);
+}
+
+void *mem_array(size_t cnt, size_t len)
+{
+	return fails_now() ? NULL : calloc(cnt ? cnt : 1, len ? len : 1);
+}
+
+void *mem_realloc(void *p, size_t cnt, size_t len)
+{
+	size_t total;
+
+	if (fails_now() || __builtin_mul_overflow(cnt, len, &total))
+		return NULL;
+	return realloc(p, total ? total : 1);
+}
+
+void *mem_dup(const void *p, size_t len)
+{
+	void *copy = mem_alloc(len);
+
+	if (copy && len)
+		memcpy(copy, p, len);
+	return copy;
+}
+
+void mem_free(void *p)
+{
+	free(p);
+}
+
+void mem_fail_at(u64 nth)
+{
+	fail_in = nth;
+	failed = false;
+}
+
+bool mem_did_fail(void)
+{
+	return failed;
+}

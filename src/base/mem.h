@@ -1,0 +1,26 @@
+/*
+ * Memory from the heap. Every allocation can fail, and tests make the n-th one fail: all layers
+ * allocate through these four functions so that a test reaches every failure path.
+ * Thread-safe; the failure counter is per thread.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include "base/types.h"
+
+/* NULL when there is no memory. len 0 is allowed and gives a pointer that may be freed. */
+void *mem_alloc(size_t len);
+void *mem_zalloc(size_t len);
+/* cnt items of len bytes, zeroed; NULL also when the product overflows. */
+void *mem_array(size_t cnt, size_t len);
+/* Grows or shrinks p to cnt items of len bytes; p is untouched on failure (NULL). */
+void *mem_realloc(void *p, size_t cnt, size_t len);
+void *mem_dup(const void *p, size_t len);
+void mem_free(void *p);
+
+/* Tests: the nth next allocation of this thread fails (1 = the next one); 0 = none. */
+void mem_fail_at(u64 nth);
+/* Tests: true once the failure asked for has happened. */
+bool mem_did_fail(void);
+
+#endif
