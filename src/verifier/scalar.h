@@ -1,0 +1,91 @@
+/*
+ * The abstract scalar: what the verifier knows of a register's number, as the product of a tnum and of
+ * ranges at the two widths. Its members are the values that lie in all of the components.
+ *
+ * A scalar is `synced` when each component has learnt from the others (vf_scalar_sync); every function
+ * here takes and leaves synced values unless it says otherwise. Not synced is not wrong, only less
+ * precise. A scalar without members arises only on a branch that cannot be taken; is_sane tells, and the
+ * caller forgets it with vf_scalar_unknown() as Linux does.
+ *
+ * Pure values: no environment, no allocation. `bits` is VF_BITS or VF_HALF (64 or 32) throughout;
+ * ops are those of <linux/bpf.h> (BPF_ADD, BPF_JSGT, ...) without class and source.
+ * Transfer and refinement are those of Linux 6.18.
+ */
+#ifndef VERIFIER_SCALAR_H
+#define VERIFIER_SCALAR_H
+
+#include "base/types.h"
+#include "verifier/range.h"
+#include "verifier/tnum.h"
+
+struct buf;
+
+struct vf_scalar {
+	struct tnum var_off;
+	u64 umin, umax;
+	s64 smin, smax;
+	u32 u32min, u32max;
+	s32 s32min, s32max;
+};
+
+struct vf_scalar vf_scalar_unknown(void);
+struct vf_scalar vf_scalar_const(u64 value);
+/* Unsigned [min, max], e.g. the result of a narrow load. */
+struct vf_scalar vf_scalar_between(u64 min, u64 max);
+struct vf_scalar vf_scalar_from_tnum(struct tnum t);
+
+bool vf_scalar_has(const struct vf_scalar *s, u64 value);
+/* Whether the low `bits` bits are one known value; *ret_value is it, zero-extended. */
+bool vf_scalar_is_const(const struct vf_scalar *s, unsigned bits, u64 *ret_value);
+bool vf_scalar_is_unknown(const struct vf_scalar *s);
+/* False when a pair of bounds excludes every value, or var_off disagrees with constant bounds. */
+bool vf_scalar_is_sane(const struct vf_scalar *s);
+/* Whether everything cur may be, old may be too: the test that lets exploration prune. */
+bool vf_scalar_is_subset(const struct vf_scalar *old, const struct vf_scalar *cur);
+
+struct vf_range vf_scalar_range(const struct vf_scalar *s, unsigned bits);
+/* Neither of the two syncs. */
+void vf_scalar_set_range(struct vf_scalar *s, struct vf_range range, unsigned bits);
+void vf_scalar_forget_range(struct vf_scalar *s, unsigned bits);
+/* Lets the components learn from each other; never loses a member. */
+void vf_scalar_sync(struct vf_scalar *s);
+
+/*
+ * dst = dst op src at the given width (32-bit results are zero-extended). op is any of BPF_ADD SUB MUL
+ * DIV MOD OR AND XOR LSH RSH ARSH NEG MOV END; NEG and END ignore src (which may be NULL). DIV, MOD, END,
+ * shifts by an unknown or too large amount, and unknown ops yield an unknown 64-bit value.
+ */
+void vf_scalar_alu(struct vf_scalar *dst, u8 op, const struct vf_scalar *src, unsigned bits);
+/* dst = the low `from` bits (8, 16, 32) of dst, sign-extended to `bits`, then zero-extended. */
+void vf_scalar_sext(struct vf_scalar *dst, unsigned from, unsigned bits);
+/* dst = the low `from` bits of dst (8, 16, 32; 64 changes nothing), zero-extended. */
+void vf_scalar_truncate(struct vf_scalar *dst, unsigned from);
+
+/*
+ * The variable part of pointer +/- scalar. Bounds of the sub-register are dropped first; a bound that
+ * wraps is dropped too, also where plain addition would keep it.
+ */
+void vf_scalar_ptr_add(struct vf_scalar *ptr, const struct vf_scalar *off);
+void vf_scalar_ptr_sub(struct vf_scalar *ptr, const struct vf_scalar *off);
+
+/* Whether `if (a op b)` at this width is taken: 1 always, 0 never, -1 either. op: BPF_JEQ ... JSLE. */
+int vf_scalar_branch(const struct vf_scalar *a, const struct vf_scalar *b, u8 op, unsigned bits);
+/*
+ * What a and b become on the edge where `a op b` held (taken) or did not. Left synced. a and b are
+ * different objects; for `if (r1 op r1)` do not refine. The result may be insane, see is_sane.
+ */
+void vf_scalar_refine(struct vf_scalar *a, struct vf_scalar *b, u8 op, unsigned bits, bool taken);
+
+/*
+ * The fields as Linux prints them between the parentheses of scalar(...): smin=..,umax=..,var_off=..
+ * Each is preceded by *sep, which becomes ","; what says nothing is left out. A constant prints
+ * nothing here: see vf_scalar_print.
+ */
+void vf_scalar_print_fields(struct buf *out, const struct vf_scalar *s, const char **sep);
+/* The whole as in a register state: 5, -1, 0x10000, scalar(), scalar(smin=...,...). */
+void vf_scalar_print(struct buf *out, const struct vf_scalar *s);
+/* Numbers as Linux's log prints them: decimal while they fit 16 bits, else hex. */
+void vf_print_snum(struct buf *out, s64 num);
+void vf_print_unum(struct buf *out, u64 num);
+
+#endif
