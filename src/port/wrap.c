@@ -1,0 +1,86 @@
+/*
+ * Where libbpf's system calls leave for the engine. The linker's --wrap sends every syscall() and
+ * statfs() of the static libbpf here; bpf(2) goes to the port in use, all else to the kernel.
+ *
+ * libbpf checks that a pin's directory is a bpffs with statfs(), so an engine that keeps pins
+ * elsewhere answers that too. The port in use is process-wide because libbpf passes no context.
+ */
+#include "port/port.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+long __real_syscall(long nr, ...);
+long __wrap_syscall(long nr, ...);
+int __real_statfs(const char *path, struct statfs *ret);
+int __wrap_statfs(const char *path, struct statfs *ret);
+int __real_statfs64(const char *path, struct statfs64 *ret);
+int __wrap_statfs64(const char *path, struct statfs64 *ret);
+
+static struct port *in_use;
+
+void port_use(struct port *p)
+{
+	in_use = p;
+}
+
+struct port *port_in_use(void)
+{
+	return in_use;
+}
+
+long port_real_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return __real_syscall(nr, a, b, c, d, e, f);
+}
+
+void port_close(struct port *p)
+{
+	if (!p)
+		return;
+	if (p == in_use)
+		in_use = NULL;
+	p->ops->close(p);
+}
+
+static long set_errno(long ret)
+{
+	if (ret >= 0)
+		return ret;
+	errno = (int)-ret;
+	return -1;
+}
+
+long __wrap_syscall(long nr, ...)
+{
+	long arg[6];
+	va_list ap;
+
+	/* Reading six whatever the call takes is what the C library's own syscall() does. */
+	va_start(ap, nr);
+	for (int i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	if (nr == __NR_bpf && in_use && !in_use->ops->is_kernel)
+		return set_errno(in_use->ops->bpf(
+			in_use, (int)arg[0], (union bpf_attr *)arg[1], (unsigned int)arg[2]));
+	return __real_syscall(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
+
+int __wrap_statfs(const char *path, struct statfs *ret)
+{
+	if (in_use && in_use->ops->statfs)
+		return (int)set_errno(in_use->ops->statfs(in_use, path, ret));
+	return __real_statfs(path, ret);
+}
+
+/* The two structures are one on 64-bit machines; libbpf is compiled with large file support. */
+_Static_assert(sizeof(struct statfs) == sizeof(struct statfs64), "statfs is statfs64");
+
+int __wrap_statfs64(const char *path, struct statfs64 *ret)
+{
+	if (in_use && in_use->ops->statfs)
+		return (int)set_errno(in_use->ops->statfs(in_use, path, (struct statfs *)ret));
+	return __real_statfs64(path, ret);
+}
