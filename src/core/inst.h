@@ -1,0 +1,75 @@
+/*
+ * The instance: one userspace kernel. It owns the object tables and knows the registries (which map
+ * types, helpers and program types exist), its clock, randomness and logical CPUs. There are no
+ * globals: a process may hold many instances.
+ *
+ * Locking: `lock` guards the object tables, pins, attachments and the trace ring's ends. It is not
+ * held while a program runs or a map is read or written. Order: lock, then a map's own locks.
+ */
+#ifndef CORE_INST_H
+#define CORE_INST_H
+
+#include <pthread.h>
+
+#include "base/sink.h"
+#include "base/types.h"
+#include "core/obj.h"
+#include "core/trace.h"
+
+struct map_type;
+struct hlp_proto;
+struct prog_type;
+struct net;
+struct run;
+
+enum inst_clock { INST_CLOCK_REAL, INST_CLOCK_REPLAY };
+
+struct skep {
+	pthread_mutex_t lock;
+	struct sink sink;
+	struct obj_table tables[OBJ_KIND_CNT];
+	u32 cpu_cnt;
+	bool use_jit;	  /* else every program is interpreted */
+	bool use_checked; /* run everything in the checked interpreter */
+	enum inst_clock clock;
+	u64 replay_ns;	/* CLOCK_REPLAY: the time that programs see */
+	u64 rand_state; /* used only with CLOCK_REPLAY, so that a run can be repeated bit for bit */
+	struct trace trace;
+	struct run *runs; /* cpu_cnt of them: the state of each logical CPU */
+
+	/* Registries, set by vm_init; indexed by number, NULL where the number is not known. */
+	const struct map_type *const *map_types;
+	u32 map_type_cnt;
+	const struct hlp_proto *const *helpers;
+	u32 helper_cnt;
+	const struct prog_type *const *prog_types;
+	u32 prog_type_cnt;
+
+	struct net *net; /* devices; owned by layer net */
+	void *sys;	 /* pins and descriptors; owned by layer sys */
+	/* Set by sys: drops the references of objects whose last descriptor was closed. NULL: none. */
+	void (*reap)(struct skep *inst);
+};
+
+struct inst_options {
+	struct sink sink;
+	u32 cpu_cnt; /* 0: as many as the host has possible CPUs */
+	bool no_jit;
+	bool checked;
+	enum inst_clock clock;
+	u64 seed; /* for CLOCK_REPLAY */
+};
+
+/* -ENOMEM. Tables are empty and no registry is set: vm_inst_new is what callers above use. */
+int inst_init(struct skep *inst, const struct inst_options *opts);
+/* All objects must be gone. */
+void inst_done(struct skep *inst);
+/* Nanoseconds of CLOCK_MONOTONIC, or of the replayed capture. */
+u64 inst_now_ns(const struct skep *inst);
+/* Nanoseconds of CLOCK_REALTIME, or of the replayed capture. */
+u64 inst_wall_ns(const struct skep *inst);
+u32 inst_random(struct skep *inst);
+/* The host's possible CPUs, as libbpf counts them (/sys/devices/system/cpu/possible). */
+u32 inst_host_cpu_cnt(void);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * The contract between a map type and everything that uses maps.
+ *
+ * A type is a row in maps/maps.def (numbers, names, which flags and sizes are legal) and a struct of
+ * ops. Program-side ops get the logical CPU and return a pointer into the map; user-side ops copy whole
+ * values (all CPUs' values side by side, each rounded up to 8 bytes, for per-CPU types).
+ *
+ * All ops may be called from any thread without a lock. Readers take no lock. A value pointer stays
+ * readable for as long as the map lives (entries are recycled, never unmapped), as with Linux's
+ * preallocated maps.
+ */
+#ifndef CORE_MAP_H
+#define CORE_MAP_H
+
+#include "core/obj.h"
+#include "isa/uapi.h"
+
+struct map;
+struct btf_ref;
+
+enum {
+	MAP_NAME_LEN = BPF_OBJ_NAME_LEN,
+	MAP_KEY_MAX = 512, /* bytes; Linux: MAX_BPF_STACK */
+};
+
+/* What MAP_CREATE asked for, already checked for size and unknown fields. */
+struct map_attr {
+	u32 type;
+	u32 key_size, value_size; /* bytes */
+	u32 max_entries;
+	u32 flags; /* BPF_F_* as the user gave them */
+	u64 extra;
+	u32 numa_node;
+	char name[MAP_NAME_LEN];
+};
+
+/* What a program may do with a map through helpers; also what the verifier needs to know. */
+enum map_access { MAP_PROG_READ = 1, MAP_PROG_WRITE = 2 };
+
+struct map_ops {
+	/* Linux's map_alloc_check: -EINVAL, -E2BIG, -EPERM … */
+	int (*check)(const struct skep *inst, const struct map_attr *attr);
+	/* *ret_map has its type's memory ready; the common fields are filled by map_new. */
+	int (*alloc)(struct skep *inst, const struct map_attr *attr, struct map **ret_map);
+	void (*free)(struct map *map);
+
+	/* From programs. lookup gives the value's address or NULL. */
+	void *(*lookup)(struct map *map, const void *key, u32 cpu);
+	int (*update)(struct map *map, const void *key, const void *value, u64 flags, u32 cpu);
+	int (*remove)(struct map *map, const void *key);
+	/* key NULL or unknown: the first key. -ENOENT after the last. */
+	int (*next_key)(struct map *map, const void *key, void *ret_next);
+
+	/* From user space; value has map_user_value_len(map) bytes. flags as BPF_ANY … */
+	int (*copy_out)(struct map *map, const void *key, void *ret_value);
+	int (*copy_in)(struct map *map, const void *key, const void *value, u64 flags);
+
+	/* Array-like maps: the address of value bytes at offset off of the only entry (BPF_PSEUDO_MAP_VALUE).
+	 * NULL op: the type has no direct values. */
+	int (*value_addr)(const struct map *map, u32 off, u64 *ret_addr);
+	/* Checked mode: are [addr, addr + len) bytes of one live or recycled value of this map? */
+	bool (*owns)(const struct map *map, const void *addr, size_t len);
+	/* Bytes of memory charged, as shown by fdinfo's memlock. */
+	u64 (*mem_usage)(const struct map *map);
+};
+
+/* A row of maps.def. */
+struct map_type {
+	u32 type;
+	const char *name; /* bpftool's word: "percpu_hash" */
+	u32 flags_ok;	  /* BPF_F_* that MAP_CREATE accepts */
+	bool is_percpu;
+	bool can_mmap; /* honours BPF_F_MMAPABLE */
+	u8 since_major, since_minor;
+	const struct map_ops *ops;
+};
+
+struct map {
+	struct obj obj;
+	const struct map_type *type;
+	const struct map_ops *ops;
+	u32 key_size, value_size;
+	u32 value_stride; /* value_size rounded up to 8 */
+	u32 max_entries;
+	u32 flags;
+	u32 numa_node;
+	u64 extra;
+	char name[MAP_NAME_LEN];
+	bool is_frozen;	 /* user space may no longer write */
+	struct obj *btf; /* counted; NULL without */
+	u32 btf_key_type_id, btf_value_type_id;
+	int mem_fd; /* memfd behind the values of a BPF_F_MMAPABLE map, else -1 */
+};
+
+/* Checks attr against the type and makes an unpublished map with one reference.
+ * -EINVAL, -E2BIG, -ENOMEM, -EPERM as Linux's map_create; -EINVAL for a type that is not known. */
+int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map);
+/* Bytes of a value as user space reads and writes it. */
+u32 map_user_value_len(const struct map *map);
+/* Which MAP_PROG_* accesses BPF_F_RDONLY_PROG/WRONLY_PROG leave. */
+u32 map_prog_access(const struct map *map);
+/* True if the verifier may treat the content as constant: RDONLY_PROG and frozen. */
+bool map_is_rdonly(const struct map *map);
+/* User-side operations with Linux's rules on flags and freezing; -EPERM when frozen. */
+int map_user_lookup(struct map *map, const void *key, void *ret_value, u64 flags);
+int map_user_update(struct map *map, const void *key, const void *value, u64 flags);
+int map_user_delete(struct map *map, const void *key);
+int map_user_next_key(struct map *map, const void *key, void *ret_next);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * The state of one logical CPU while it runs programs: every engine passes it to helpers as a sixth,
+ * hidden argument, so no helper needs a global or thread-local variable. One thread at a time uses a
+ * run (`lock`).
+ */
+#ifndef CORE_RUN_H
+#define CORE_RUN_H
+
+#include <pthread.h>
+
+#include "base/types.h"
+
+struct skep;
+struct prog;
+struct run;
+
+/* A helper: five arguments in r1-r5, the CPU's state, the result for r0. */
+typedef u64 (*hlp_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run);
+
+/* What bpf_redirect asked for; read by the hook after the program returned XDP_REDIRECT. */
+struct run_redirect {
+	u32 ifindex;
+	u64 flags;
+};
+
+/* Checked mode: a stretch of memory that the caller lets the program use. */
+struct run_region {
+	const char *name; /* "ctx", "packet", … for fault reports */
+	u8 *start;
+	size_t len; /* bytes */
+	bool can_write;
+};
+
+enum run_fault_kind {
+	RUN_FAULT_NONE,
+	RUN_FAULT_ACCESS, /* outside of every region, or a write to a read-only one */
+	RUN_FAULT_BUDGET, /* more instructions than allowed */
+	RUN_FAULT_DEPTH,  /* more than 8 frames */
+	RUN_FAULT_INSN,	  /* not an instruction, or a jump out of the program */
+	RUN_FAULT_CALL,	  /* no such helper */
+	RUN_FAULT_ALIGN,  /* a misaligned atomic access */
+};
+
+struct run_fault {
+	enum run_fault_kind kind;
+	u32 insn_idx;
+	u64 addr;
+	u32 len;
+	bool is_write;
+};
+
+enum { RUN_REGION_MAX = 8 };
+
+struct run {
+	struct skep *inst;
+	u32 cpu;
+	pthread_mutex_t lock;
+	const struct prog *prog; /* the one that runs */
+	struct run_redirect redirect;
+	/* checked mode only */
+	struct run_region regions[RUN_REGION_MAX];
+	u32 region_cnt;
+	u64 budget; /* instructions left; 0: unlimited */
+	struct run_fault fault;
+};
+
+#endif
