@@ -1,0 +1,61 @@
+# The short front of the build: every target here is one call of meson, ninja or a script.
+#
+#	make [BUILD=release|debug|asan]     build into build-$(BUILD)
+#	make demo                           the firewall over the shipped capture, twice, compared
+#	make test [BUILD=…]                 every test of that build
+#	make check                          format, layers, headers, symbols, warnings, cppcheck
+#	make bench                          figures: start to first packet, time of a listing
+#	make fuzz [FUZZ_SECONDS=60]         libFuzzer on each input, needs clang
+#	make install [PREFIX=…] [DESTDIR=…] command, library, headers, manual page
+#	make deps                           installs what is missing (root) or prints how
+BUILD ?= release
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+DIR = build-$(BUILD)
+
+# Release carries symbols: a crash report without them helps nobody.
+OPTIONS_release = --buildtype=debugoptimized
+OPTIONS_debug = --buildtype=debug
+OPTIONS_asan = --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+OPTIONS_fuzz = --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+OPTIONS_clang = --buildtype=debug
+CC_fuzz = clang
+CC_clang = clang
+
+build: $(DIR)/build.ninja
+	@ninja -C $(DIR) | scripts/quiet.sh
+
+build-%/build.ninja:
+	@scripts/deps.sh
+	@$(if $(CC_$*),CC=$(CC_$*)) meson setup --prefix=$(PREFIX) $(OPTIONS_$*) build-$* >build-$*.log 2>&1 || \
+		{ cat build-$*.log; rm -rf build-$*; exit 1; }
+	@mv build-$*.log build-$*/setup.log
+
+demo: build
+	@scripts/demo.sh $(DIR)
+
+test: build
+	@meson test -C $(DIR) --no-rebuild --print-errorlogs $(TESTS)
+
+check:
+	@scripts/check/run
+
+bench: build
+	@bench/run $(DIR)
+
+fuzz:
+	@$(MAKE) --no-print-directory build BUILD=fuzz
+	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
+
+install: build
+	@meson configure $(DIR) -Dprefix=$(PREFIX)
+	@meson install -C $(DIR) --quiet
+
+deps:
+	@scripts/deps.sh
+
+clean:
+	rm -rf build-*/
+
+.PHONY: build demo test check bench fuzz install deps clean
+.PRECIOUS: build-%/build.ninja
