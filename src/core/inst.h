@@ -21,6 +21,7 @@ struct hlp_proto;
 struct prog_type;
 struct net;
 struct run;
+struct prog;
 
 enum inst_clock { INST_CLOCK_REAL, INST_CLOCK_REPLAY };
 
@@ -44,6 +45,9 @@ struct skep {
 	u32 helper_cnt;
 	const struct prog_type *const *prog_types;
 	u32 prog_type_cnt;
+
+	/* Runs a program on the CPU that the caller holds (vm_run), for layers below vm. */
+	u64 (*exec)(struct prog *prog, void *ctx, struct run *run);
 
 	struct net *net; /* devices; owned by layer net */
 	void *sys;	 /* pins and descriptors; owned by layer sys */

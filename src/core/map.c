@@ -1,0 +1,112 @@
+/*
+ * What is the same for every map type: making a map from its attributes, and user space's operations
+ * with the rules that no type decides (freezing, sizes of per-CPU values).
+ */
+#include "core/map.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/inst.h"
+
+static struct map *to_map(struct obj *obj)
+{
+	return container_of(obj, struct map, obj);
+}
+
+static void free_map(struct obj *obj)
+{
+	struct map *map = to_map(obj);
+	struct obj *btf = map->btf;
+
+	map->ops->free(map);
+	obj_put(btf);
+}
+
+static const struct obj_ops map_obj_ops = {
+	.free = free_map,
+};
+
+int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map)
+{
+	const struct map_type *type;
+	struct map *map;
+	int err;
+
+	if (attr->type >= inst->map_type_cnt || !inst->map_types[attr->type])
+		return -EINVAL;
+	type = inst->map_types[attr->type];
+	if (attr->flags & ~type->flags_ok)
+		return -EINVAL;
+	err = type->ops->check(inst, attr);
+	if (err)
+		return err;
+	err = type->ops->alloc(inst, attr, &map);
+	if (err)
+		return err;
+	obj_init(&map->obj, inst, OBJ_MAP, &map_obj_ops);
+	map->type = type;
+	map->ops = type->ops;
+	map->key_size = attr->key_size;
+	map->value_size = attr->value_size;
+	map->value_stride = ROUND_UP(attr->value_size, 8);
+	map->max_entries = attr->max_entries;
+	map->flags = attr->flags;
+	map->numa_node = attr->numa_node;
+	map->extra = attr->extra;
+	memcpy(map->name, attr->name, sizeof(map->name));
+	*ret_map = map;
+	return 0;
+}
+
+u32 map_user_value_len(const struct map *map)
+{
+	if (map->type->is_percpu)
+		return map->value_stride * map->obj.inst->cpu_cnt;
+	return map->value_size;
+}
+
+u32 map_prog_access(const struct map *map)
+{
+	if (map->flags & BPF_F_RDONLY_PROG)
+		return MAP_PROG_READ;
+	if (map->flags & BPF_F_WRONLY_PROG)
+		return MAP_PROG_WRITE;
+	return MAP_PROG_READ | MAP_PROG_WRITE;
+}
+
+bool map_is_rdonly(const struct map *map)
+{
+	return (map->flags & BPF_F_RDONLY_PROG) && map->is_frozen;
+}
+
+int map_user_lookup(struct map *map, const void *key, void *ret_value, u64 flags)
+{
+	if (flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	if (flags & BPF_F_LOCK) /* no value has a spin lock: MAP_CREATE refuses such BTF */
+		return -EINVAL;
+	return map->ops->copy_out(map, key, ret_value);
+}
+
+int map_user_update(struct map *map, const void *key, const void *value, u64 flags)
+{
+	if (map->is_frozen)
+		return -EPERM;
+	if (flags & BPF_F_LOCK)
+		return -EINVAL;
+	return map->ops->copy_in(map, key, value, flags);
+}
+
+int map_user_delete(struct map *map, const void *key)
+{
+	if (map->is_frozen)
+		return -EPERM;
+	return map->ops->remove(map, key);
+}
+
+int map_user_next_key(struct map *map, const void *key, void *ret_next)
+{
+	return map->ops->next_key(map, key, ret_next);
+}
