@@ -6,13 +6,17 @@
 #include "port/port.h"
 
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
+#include <mntent.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -43,6 +47,28 @@ static long kernel_bpf(struct port *p, int cmd, union bpf_attr *attr, unsigned i
 	return ret < 0 ? -errno : ret;
 }
 
+static int kernel_fdinfo(struct port *p, int fd, const char *key, u64 *ret)
+{
+	char path[64], line[256], *colon;
+	FILE *file;
+	int err = -ENOENT;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (err && fgets(line, sizeof(line), file)) {
+		colon = strchr(line, ':');
+		if (!colon || strlen(key) != (size_t)(colon - line) ||
+			strncmp(line, key, strlen(key)))
+			continue;
+		*ret = strtoull(colon + 1, NULL, 0);
+		err = 0;
+	}
+	fclose(file);
+	return err;
+}
+
 static bool is_bpffs(const char *path)
 {
 	struct statfs st;
@@ -67,7 +93,7 @@ static int parent_of(const char *path, char *ret, size_t len)
 /* Directories are made on a bpffs only: elsewhere a directory would not become a place for pins. */
 static int make_dirs(const char *dir)
 {
-	char parent[4096];
+	char parent[PATH_MAX];
 	int err;
 
 	if (!access(dir, F_OK))
@@ -85,7 +111,7 @@ static int make_dirs(const char *dir)
 
 static int kernel_pin_prepare(struct port *p, const char *path, struct port_text *err)
 {
-	char dir[4096];
+	char dir[PATH_MAX];
 	int ret;
 
 	if (!access(path, F_OK))
@@ -106,6 +132,51 @@ static int kernel_pin_prepare(struct port *p, const char *path, struct port_text
 			"there: mount -t bpf bpf /sys/fs/bpf)",
 			dir);
 	return 0;
+}
+
+/* nftw() passes no argument, so the walk is written out. Symbolic links are not followed. */
+static int walk_pins(char *path, size_t len, int (*fn)(void *arg, const char *path), void *arg)
+{
+	DIR *dir = opendir(path);
+	struct dirent *ent;
+	int ret = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && (ent = readdir(dir))) {
+		size_t add = strlen(ent->d_name) + 1;
+
+		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, "..") ||
+			len + add >= PATH_MAX)
+			continue;
+		snprintf(path + len, PATH_MAX - len, "/%s", ent->d_name);
+		if (ent->d_type == DT_DIR)
+			ret = walk_pins(path, len + add, fn, arg);
+		else if (ent->d_type == DT_REG)
+			ret = fn(arg, path);
+	}
+	path[len] = 0;
+	closedir(dir);
+	return ret;
+}
+
+static int kernel_pin_each(struct port *p, int (*fn)(void *arg, const char *path), void *arg)
+{
+	FILE *mounts = setmntent("/proc/mounts", "re");
+	struct mntent *mnt;
+	char path[PATH_MAX];
+	int ret = 0;
+
+	if (!mounts)
+		return -errno;
+	while (!ret && (mnt = getmntent(mounts))) {
+		if (strcmp(mnt->mnt_type, "bpf"))
+			continue;
+		snprintf(path, sizeof(path), "%s", mnt->mnt_dir);
+		ret = walk_pins(path, strlen(path), fn, arg);
+	}
+	endmntent(mounts);
+	return ret;
 }
 
 static int kernel_if_index(struct port *p, const char *name)
@@ -244,7 +315,9 @@ static const struct port_ops kernel_ops = {
 	.name = "kernel",
 	.is_kernel = true,
 	.bpf = kernel_bpf,
+	.fdinfo = kernel_fdinfo,
 	.pin_prepare = kernel_pin_prepare,
+	.pin_each = kernel_pin_each,
 	.if_index = kernel_if_index,
 	.if_name = kernel_if_name,
 	.xdp_attach = kernel_xdp_attach,

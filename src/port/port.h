@@ -74,6 +74,11 @@ struct port_ops {
 	/* statfs(2) of a pin directory; NULL: the host's. */
 	int (*statfs)(struct port *p, const char *path, struct statfs *ret);
 	/*
+	 * What /proc/PID/fdinfo says of an object's descriptor under that key ("memlock", "frozen",
+	 * "owner_prog_type", "owner_jited"), as a number; -ENOENT when it says nothing.
+	 */
+	int (*fdinfo)(struct port *p, int fd, const char *key, u64 *ret);
+	/*
 	 * Before BPF_OBJ_PIN: the path is free and its directory is a place for pins (made if it can
 	 * be). NULL: every path is.
 	 */
@@ -106,6 +111,11 @@ struct port_ops {
 	 * set. An instance elsewhere moves them by itself: there this waits for the same events.
 	 */
 	int (*run)(struct port *p, const struct port_run *run, struct port_text *err);
+
+	/*
+	 * Every pin, by path, until fn returns non-zero, then returned. NULL: none are known.
+	 */
+	int (*pin_each)(struct port *p, int (*fn)(void *arg, const char *path), void *arg);
 
 	/*
 	 * Trace texts (bpf_trace_printk), as a stream: bytes read, 0 at its end, -EINTR when a
