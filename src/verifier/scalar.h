@@ -4,8 +4,8 @@
  *
  * A scalar is `synced` when each component has learnt from the others (vf_scalar_sync); every function
  * here takes and leaves synced values unless it says otherwise. Not synced is not wrong, only less
- * precise. A scalar without members arises only on a branch that cannot be taken; is_sane tells, and the
- * caller forgets it with vf_scalar_unknown() as Linux does.
+ * precise. A scalar without members arises only on a branch that cannot be taken; is_sane may tell, and
+ * the caller then drops its bounds with vf_scalar_unbound(), as Linux does.
  *
  * Pure values: no environment, no allocation. `bits` is VF_BITS or VF_HALF (64 or 32) throughout;
  * ops are those of <linux/bpf.h> (BPF_ADD, BPF_JSGT, ...) without class and source.
@@ -47,6 +47,8 @@ struct vf_range vf_scalar_range(const struct vf_scalar *s, unsigned bits);
 /* Neither of the two syncs. */
 void vf_scalar_set_range(struct vf_scalar *s, struct vf_range range, unsigned bits);
 void vf_scalar_forget_range(struct vf_scalar *s, unsigned bits);
+/* All bounds become those of the type; var_off stays. Does not sync. */
+void vf_scalar_unbound(struct vf_scalar *s);
 /* Lets the components learn from each other; never loses a member. */
 void vf_scalar_sync(struct vf_scalar *s);
 
