@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+"""Prints "PASSED FAILED SKIPPED" of a meson testlog.json; whatever is neither OK nor SKIP failed."""
+import json
+import sys
+
+counts = {"OK": 0, "FAIL": 0, "SKIP": 0}
+for line in open(sys.argv[1], encoding="utf-8"):
+    result = json.loads(line)["result"]
+    counts[{"EXPECTEDFAIL": "OK"}.get(result, result if result in counts else "FAIL")] += 1
+if not sum(counts.values()):
+    sys.exit("the log has no test")
+print(counts["OK"], counts["FAIL"], counts["SKIP"])
