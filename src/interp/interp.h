@@ -1,0 +1,19 @@
+/*
+ * The interpreter's door. Both runs execute the rewritten instructions of core/prog.h; helpers come from
+ * run->inst->helpers. Thread-safe as far as the run belongs to one thread.
+ */
+#ifndef INTERP_INTERP_H
+#define INTERP_INTERP_H
+
+#include "core/prog.h"
+
+/* For verified programs: no checks. */
+u64 interp_run(const struct prog_code *code, void *ctx, struct run *run);
+
+/* For any code, verified or not: every access must lie in the program's stack, in run->regions, or in a value
+ * of one of maps (struct map **, may be NULL); run->budget bounds the instructions. A fault ends the run with
+ * result 0 and is left in run->fault (kind RUN_FAULT_NONE: none). */
+u64 interp_run_checked(const struct prog_code *code, struct map *const *maps, u32 map_cnt,
+	void *ctx, struct run *run);
+
+#endif
