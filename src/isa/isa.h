@@ -21,23 +21,23 @@ enum isa_id {
 };
 
 enum isa_form {
-#define FORM(id, uses, words) ISA_FORM_##id,
+#define FORM(id, ...) ISA_FORM_##id,
 #include "isa/insn.def"
 	ISA_FORM_CNT
 };
 
 /* Conformance groups of RFC 9669, then what is outside of it */
 enum isa_group {
-	ISA_BASE32,
-	ISA_BASE64,
-	ISA_DIVMUL32,
-	ISA_DIVMUL64,
-	ISA_ATOMIC32,
-	ISA_ATOMIC64,
-	ISA_PACKET,
-	ISA_LINUX,    /* only Linux has it */
-	ISA_CALLX,    /* call of the helper whose number a register holds; Linux refuses it */
-	ISA_INTERNAL, /* written by a verifier's rewriting, refused from a loader */
+	ISA_GROUP_BASE32,
+	ISA_GROUP_BASE64,
+	ISA_GROUP_DIVMUL32,
+	ISA_GROUP_DIVMUL64,
+	ISA_GROUP_ATOMIC32,
+	ISA_GROUP_ATOMIC64,
+	ISA_GROUP_PACKET,
+	ISA_GROUP_LINUX,    /* only Linux has it */
+	ISA_GROUP_CALLX,    /* call of the helper whose number a register holds; Linux refuses it */
+	ISA_GROUP_INTERNAL, /* written by a verifier's rewriting, refused from a loader */
 };
 
 enum isa_key { ISA_KEY_NONE, ISA_KEY_OFF, ISA_KEY_IMM, ISA_KEY_SRC };
@@ -66,6 +66,9 @@ const struct isa_op *isa_op(u32 id);
 
 /* The row of insn, all groups, or NULL. Reads one slot and checks the key, no other field. */
 const struct isa_op *isa_find(const struct bpf_insn *insn);
+
+/* The first row of an opcode byte, or NULL. */
+const struct isa_op *isa_find_code(u8 code);
 
 /*
  * The row of insn, or NULL for what Linux refuses by its form alone: unknown opcodes (callx and the
@@ -117,7 +120,10 @@ static inline s32 isa_jump_off(const struct bpf_insn *insn)
 	return insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off;
 }
 
-/* Registers, as bits, that insn reads and writes; calls count R1-R5 read and R0-R5 written. */
+/*
+ * Registers, as bits, that insn reads and writes; calls count R1-R5 read and R0-R5 written. A form
+ * the table does not know has none.
+ */
 u16 isa_regs_read(const struct bpf_insn *insn);
 u16 isa_regs_written(const struct bpf_insn *insn);
 
