@@ -29,7 +29,21 @@ struct run_region {
 	u8 *start;
 	size_t len; /* bytes */
 	bool can_write;
+	/* Where both are set, the region is [*live_start, *live_end) at the time of the access instead: a
+	 * packet whose ends helpers move. */
+	u8 *const *live_start, *const *live_end;
 };
+
+static inline bool run_region_holds(const struct run_region *region, u64 addr, size_t len)
+{
+	u64 start = (uintptr_t)region->start, end = start + region->len;
+
+	if (region->live_start) {
+		start = (uintptr_t)*region->live_start;
+		end = (uintptr_t)*region->live_end;
+	}
+	return addr >= start && addr <= end && len <= end - addr;
+}
 
 enum run_fault_kind {
 	RUN_FAULT_NONE,

@@ -1,0 +1,25 @@
+/*
+ * An instance with everything this build has: the registries of map types, helpers and program types
+ * are tables of the layers below, put together only here.
+ */
+#include "vm/vm.h"
+
+#include "helpers/helpers.h"
+#include "maps/maps.h"
+#include "progs/progs.h"
+
+int vm_inst_init(struct skep *inst, const struct inst_options *opts)
+{
+	int err = inst_init(inst, opts);
+
+	if (err)
+		return err;
+	inst->map_types = map_types;
+	inst->map_type_cnt = map_type_cnt;
+	inst->helpers = hlp_table;
+	inst->helper_cnt = hlp_table_cnt;
+	inst->prog_types = prog_types;
+	inst->prog_type_cnt = prog_type_cnt;
+	inst->exec = vm_run;
+	return 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * Running: taking a logical CPU, choosing the engine, test runs.
+ */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <sched.h>
+
+#include "interp/interp.h"
+
+enum {
+	ENOTSUPP_LINUX = 524,
+	CHECKED_BUDGET = 50000000, /* instructions; a verified program has at most 1M on one path */
+};
+
+struct run *vm_run_get(struct skep *inst, u32 cpu)
+{
+	struct run *run = &inst->runs[cpu % inst->cpu_cnt];
+
+	pthread_mutex_lock(&run->lock);
+	return run;
+}
+
+void vm_run_put(struct run *run)
+{
+	run->region_cnt = 0;
+	pthread_mutex_unlock(&run->lock);
+}
+
+u64 vm_run(struct prog *prog, void *ctx, struct run *run)
+{
+	run->prog = prog;
+	if (likely(prog->image.entry))
+		return prog->image.entry(ctx, run);
+	if (!run->inst->use_checked)
+		return interp_run(&prog->code, ctx, run);
+	run->budget = CHECKED_BUDGET;
+	run->fault = (struct run_fault){0};
+	return interp_run_checked(&prog->code, prog->maps, prog->map_cnt, ctx, run);
+}
+
+int vm_test_run(struct prog *prog, struct prog_test_run *io)
+{
+	struct skep *inst = prog->obj.inst;
+	struct run *run;
+	int cpu, err;
+
+	if (!prog->type->test_run)
+		return -ENOTSUPP_LINUX;
+	cpu = inst->clock == INST_CLOCK_REPLAY ? 0 : sched_getcpu();
+	run = vm_run_get(inst, cpu < 0 ? 0 : cpu);
+	err = prog->type->test_run(prog, run, io);
+	if (!err && run->fault.kind && inst->use_checked)
+		err = -EFAULT;
+	vm_run_put(run);
+	return err;
+}
