@@ -51,6 +51,8 @@ struct skep {
 
 	struct net *net; /* devices; owned by layer net */
 	void *sys;	 /* pins and descriptors; owned by layer sys */
+	/* Set by net: has the device this receive queue? 0, -ENODEV, -EINVAL. NULL: no devices. */
+	int (*check_rxq)(struct skep *inst, u32 ifindex, u32 queue);
 	/* Set by sys: drops the references of objects whose last descriptor was closed. NULL: none. */
 	void (*reap)(struct skep *inst);
 };

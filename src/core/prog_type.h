@@ -32,6 +32,8 @@ struct ctx_field {
 	u16 off, size; /* bytes, in the program's view */
 	enum ctx_reg reg;
 	u8 access; /* CTX_* */
+	/* Bits of the expected attach types whose programs have the field; 0: all programs. */
+	u64 attach_types;
 	u8 step_cnt;
 	struct {
 		u16 off;
@@ -65,7 +67,7 @@ struct prog_type {
 	bool ret_any;
 	bool has_packet; /* direct packet access */
 	bool can_write_packet;
-	u64 attach_types; /* bits BPF_x that expected_attach_type may be */
+	u64 attach_types; /* bits BPF_x that expected_attach_type may be; ~0: any value */
 	u8 since_major, since_minor;
 	/* 0 or -errno (-ENOSPC: data_out was too small, and what fitted is there). NULL: -ENOTSUPP. */
 	int (*test_run)(struct prog *prog, struct run *run, struct prog_test_run *io);

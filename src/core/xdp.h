@@ -9,6 +9,7 @@
 #define CORE_XDP_H
 
 #include "base/types.h"
+#include "core/run.h"
 
 enum {
 	XDP_HEADROOM =
@@ -35,5 +36,24 @@ struct xdp_buff {
 	u32 frame_sz;	     /* bytes from data_hard_start */
 	u32 flags;
 };
+
+/* Checked mode: what an XDP program may touch. Called by the hook before a run, and by every helper that
+ * moves the frame's ends. */
+static inline void xdp_set_regions(const struct xdp_buff *xdp, struct run *run)
+{
+	run->regions[0] = (struct run_region){.name = "packet",
+		.start = xdp->data_meta <= xdp->data ? xdp->data_meta : xdp->data,
+		.can_write = true};
+	run->regions[0].len = (size_t)(xdp->data_end - run->regions[0].start);
+	run->regions[1] = (struct run_region){
+		.name = "ctx", .start = (u8 *)(uintptr_t)xdp, .len = sizeof(*xdp)};
+	run->region_cnt = 2;
+	if (xdp->rxq)
+		run->regions[run->region_cnt++] = (struct run_region){
+			.name = "rxq", .start = (u8 *)xdp->rxq, .len = sizeof(*xdp->rxq)};
+	if (xdp->txq)
+		run->regions[run->region_cnt++] = (struct run_region){
+			.name = "txq", .start = (u8 *)xdp->txq, .len = sizeof(*xdp->txq)};
+}
 
 #endif

@@ -1,0 +1,53 @@
+/*
+ * The context behind struct __sk_buff: a linear packet with what Linux's struct sk_buff knows of it.
+ * Values stand as the program sees them (protocol and vlan_proto in network byte order in the low two
+ * bytes), so every field of __sk_buff is one load.
+ *
+ *   head             data                 data + len            head + cap
+ *   |---- headroom ---|------- packet -------|------ tailroom ------|
+ */
+#ifndef CORE_SKB_H
+#define CORE_SKB_H
+
+#include "base/types.h"
+#include "core/run.h"
+
+enum {
+	SKB_CB_WORDS = 5,
+	SKB_HEADROOM = 64,  /* Linux: NET_SKB_PAD + NET_IP_ALIGN */
+	SKB_TAILROOM = 320, /* reserved at the end (Linux: skb_shared_info) */
+};
+
+struct net_skb {
+	u8 *data;
+	u32 len; /* bytes */
+	u32 mac_len;
+	u8 *head;
+	u32 cap;      /* bytes from head */
+	u32 pkt_type; /* PACKET_HOST … of <linux/if_packet.h> */
+	u32 mark;
+	u32 queue_mapping;
+	u32 protocol;
+	u32 vlan_present, vlan_tci, vlan_proto;
+	u32 priority;
+	u32 ingress_ifindex, ifindex;
+	u32 tc_index;
+	u32 cb[SKB_CB_WORDS];
+	u32 hash;
+	u32 napi_id;
+	u32 wire_len;
+	u32 gso_segs, gso_size;
+	u64 tstamp, hwtstamp;
+};
+
+/* Checked mode: a socket filter reads the context, writes cb, and has no packet pointers. */
+static inline void skb_set_filter_regions(struct net_skb *skb, struct run *run)
+{
+	run->regions[0] = (struct run_region){
+		.name = "cb", .start = (u8 *)skb->cb, .len = sizeof(skb->cb), .can_write = true};
+	run->regions[1] = (struct run_region){
+		.name = "ctx", .start = (u8 *)skb, .len = sizeof(*skb)};
+	run->region_cnt = 2;
+}
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * The table of helpers, indexed by BPF_FUNC_* number: every number of Linux 6.18 has a row, with its name;
+ * rows without a function are known by name only.
+ */
+#ifndef HELPERS_HELPERS_H
+#define HELPERS_HELPERS_H
+
+#include "core/helper.h"
+
+/* hlp_table[0] is NULL; hlp_table_cnt is one more than the last number. */
+extern const struct hlp_proto *const hlp_table[];
+extern const u32 hlp_table_cnt;
+
+#endif

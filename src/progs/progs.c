@@ -1,0 +1,16 @@
+/*
+ * The table of program types.
+ */
+#include "progs/progs.h"
+
+const struct prog_type *const prog_types[] = {
+	[BPF_PROG_TYPE_SOCKET_FILTER] = &prog_type_socket_filter,
+	[BPF_PROG_TYPE_KPROBE] = &prog_type_kprobe,
+	[BPF_PROG_TYPE_TRACEPOINT] = &prog_type_tracepoint,
+	[BPF_PROG_TYPE_XDP] = &prog_type_xdp,
+	[BPF_PROG_TYPE_PERF_EVENT] = &prog_type_perf_event,
+	[BPF_PROG_TYPE_CGROUP_SOCK] = &prog_type_cgroup_sock,
+	[BPF_PROG_TYPE_RAW_TRACEPOINT] = &prog_type_raw_tracepoint,
+};
+
+const u32 prog_types_cnt = ARRAY_SIZE(prog_types);

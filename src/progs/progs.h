@@ -1,0 +1,21 @@
+/*
+ * The program types, indexed by BPF_PROG_TYPE_*, and the type rows of each file of the layer.
+ */
+#ifndef PROGS_PROGS_H
+#define PROGS_PROGS_H
+
+#include "core/prog_type.h"
+
+/* NULL where a number has no row: the type is not there. */
+extern const struct prog_type *const prog_types[];
+extern const u32 prog_types_cnt;
+
+extern const struct prog_type prog_type_xdp;
+extern const struct prog_type prog_type_socket_filter;
+extern const struct prog_type prog_type_cgroup_sock;
+extern const struct prog_type prog_type_kprobe;
+extern const struct prog_type prog_type_tracepoint;
+extern const struct prog_type prog_type_raw_tracepoint;
+extern const struct prog_type prog_type_perf_event;
+
+#endif
