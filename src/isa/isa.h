@@ -152,6 +152,9 @@ struct isa_names {
  */
 int isa_disasm(struct buf *out, const struct bpf_insn *insn, const struct isa_names *names);
 
+/* Adds the instruction in the assembler's notation, e.g. "add %r3, 14", which isa_asm reads back. */
+int isa_disasm_text(struct buf *out, const struct bpf_insn *insn);
+
 /*
  * A program from text, one instruction a line: the mnemonics of insn.def ("add32 %r1, 5") or the
  * kernel's notation ("w1 += 5", with or without the "(04)" before it), with labels ("L1:") and

@@ -20,8 +20,8 @@ static const struct form {
 	const char *words;
 } forms[ISA_FORM_CNT] = {
 /* SRC is the name of a key too; here it is the register */
-#define SRC				     SRC_REG
-#define FORM(id, uses, reads, writes, words) [ISA_FORM_##id] = {reads, writes, words},
+#define SRC						   SRC_REG
+#define FORM(id, uses, reads, writes, kernel, text, words) [ISA_FORM_##id] = {reads, writes, words},
 #include "isa/insn.def"
 #undef SRC
 };
