@@ -321,9 +321,9 @@ static void shift_left(struct vf_scalar *dst, u8 shift, unsigned bits)
 	struct vf_range all = vf_range_lsh(full(dst), shift, VF_BITS);
 
 	/* the compiler's sign extension is << 32 then s>> 32: the sub-register's sign moves up */
-	if (shift == VF_HALF) {
-		all.smin = (s64)((u64)dst->s32min << VF_HALF);
-		all.smax = (s64)((u64)dst->s32max << VF_HALF);
+	if (shift == VF_BITS - VF_HALF) {
+		all.smin = (s64)((u64)dst->s32min << shift);
+		all.smax = (s64)((u64)dst->s32max << shift);
 	}
 	if (bits == VF_HALF)
 		dst->var_off = tnum_subreg(dst->var_off);
