@@ -27,6 +27,7 @@
 
 struct buf;
 struct btf_obj;
+struct btf_fields; /* btf/fields.h */
 
 enum {
 	BTF_SIZE_MAX = 16 << 20, /* bytes of one BTF, header and all */
@@ -57,7 +58,10 @@ const char *btf_type_name(const struct btf_obj *btf, u32 id);
 
 /* The lowest id of that name and kind; -ENOENT. */
 int btf_find(const struct btf_obj *btf, const char *name, u32 kind, u32 *ret_id);
-/* The next DECL_TAG after id `after` on component idx (-1: the whole) of type id whose text begins with prefix; -ENOENT. */
+/*
+ * The first DECL_TAG with an id above `after` on component idx (-1: the whole) of type id, whose text
+ * begins with prefix; -ENOENT.
+ */
 int btf_find_decl_tag(
 	const struct btf_obj *btf, u32 id, s32 idx, const char *prefix, u32 after, u32 *ret_tag_id);
 
@@ -122,7 +126,10 @@ u32 btf_skip_modifiers(const struct btf_obj *btf, u32 id);
  * ret_id may be NULL.
  */
 int btf_size(const struct btf_obj *btf, u32 id, u32 *ret_id, u32 *ret_size);
-/* An array of arrays flattened: the innermost element and how many there are; 1 for other types. */
+/*
+ * An array of arrays flattened: the innermost element and how many of it there are; the type itself
+ * and 1 for other types. -E2BIG for more than BTF_DEPTH_MAX arrays or 2^32 - 1 elements.
+ */
 int btf_elems(const struct btf_obj *btf, u32 id, u32 *ret_elem_id, u32 *ret_cnt);
 
 /* One member of a struct or union. */
@@ -135,10 +142,6 @@ struct btf_field_ref {
 
 /* i < btf_type_vlen(t); t is a struct or union. */
 struct btf_field_ref btf_member_at(const struct btf_obj *btf, const struct btf_type *t, u32 i);
-/* By name, anonymous structs and unions inside included, bit_off from the outer start; -ENOENT. */
-int btf_member_find(const struct btf_obj *btf, u32 struct_id, const char *name,
-	struct btf_field_ref *ret_field);
-
 /* A function's type. */
 struct btf_proto {
 	u32 proto_id;
@@ -158,11 +161,17 @@ static inline u32 btf_func_linkage(const struct btf_type *func)
 /* The FUNC returns an int of at most 8 bytes or an enum. */
 bool btf_func_returns_scalar(const struct btf_obj *btf, u32 func_id);
 
+/* The special fields of a STRUCT that has one as a direct member; NULL for others. */
+const struct btf_fields *btf_struct_fields(const struct btf_obj *btf, u32 id);
+
 /* --- words ------------------------------------------------------------------------------------- */
 
 /* "INT", "STRUCT", … as in the kernel's logs; "UNKNOWN" for a number that is no kind. */
 const char *btf_kind_name(u32 kind);
-/* The type as C writes it: "const struct task_struct *", "u32[4]", "void (*)(int)". */
+/*
+ * The type as C writes it: "const struct task_struct *", "u32[4]", "void (*)(int)"; cut with "..."
+ * where it gets very long.
+ */
 void btf_print_type(struct buf *buf, const struct btf_obj *btf, u32 id);
 
 #endif

@@ -33,9 +33,10 @@ enum { BTF_FIELD_CNT_MAX = 11 };
 
 struct btf_field {
 	enum btf_field_kind kind;
-	u32 off, size; /* bytes in the value */
-	u32 type_id;   /* kptr: the struct pointed to; list or tree root: the struct it holds */
-	u32 node_off;  /* root: where the node is in that struct, bytes */
+	u32 off, size;	/* bytes in the value */
+	u32 type_id;	/* kptr: the struct pointed to; list or tree root: the struct it holds */
+	u32 node_off;	/* root: where the node is in that struct, bytes */
+	bool of_kernel; /* kptr: to a type of the engine's own, not of the program's */
 };
 
 struct btf_fields {
@@ -52,6 +53,8 @@ struct btf_fields {
 int btf_fields_find(
 	const struct btf_obj *btf, u32 id, u32 mask, u32 size, struct btf_fields **ret_fields);
 void btf_fields_free(struct btf_fields *fields);
+/* What must hold between fields and the types they hold, once all structs are known. */
+int btf_fields_fixup(const struct btf_obj *btf, const struct btf_fields *fields);
 /* NULL when the value has no such field. */
 const struct btf_field *btf_fields_at(const struct btf_fields *fields, enum btf_field_kind kind);
 

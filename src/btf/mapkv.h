@@ -13,6 +13,7 @@ struct btf_fields;
 struct btf_map_want {
 	u32 map_type;
 	u32 map_flags;
+	u32 max_entries;
 	u32 key_size, value_size;
 	u32 key_id, value_id; /* value_id is not 0; key_id may be */
 };
