@@ -147,15 +147,13 @@ put_prog:
 int vm_prog_bind_map(struct prog *prog, struct map *map)
 {
 	struct skep *inst = prog->obj.inst;
-	struct map **maps;
+	struct map **maps, **old = NULL;
 	int err = 0;
 
 	pthread_mutex_lock(&inst->lock);
 	for (u32 i = 0; i < prog->map_cnt; i++)
 		if (prog->maps[i] == map)
 			goto unlock;
-	/* A running program never reads this array unless it is checked, and then only what verification
-	 * put there; a bound map is appended in a copy so that no reader sees it move. */
 	err = -ENOMEM;
 	maps = mem_array(prog->map_cnt + 1, sizeof(*maps));
 	if (!maps)
@@ -164,11 +162,15 @@ int vm_prog_bind_map(struct prog *prog, struct map *map)
 		memcpy(maps, prog->maps, prog->map_cnt * sizeof(*maps));
 	maps[prog->map_cnt] = map;
 	obj_get(&map->obj);
-	mem_free(prog->maps);
-	prog->maps = maps;
+	old = prog->maps;
+	__atomic_store_n(&prog->maps, maps, __ATOMIC_RELEASE);
 	prog->map_cnt++;
 	err = 0;
 unlock:
 	pthread_mutex_unlock(&inst->lock);
+	/* A checked run reads the array without a lock: the old one goes when every CPU has ended its run. */
+	if (old)
+		vm_run_wait(inst);
+	mem_free(old);
 	return err;
 }

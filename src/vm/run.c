@@ -18,13 +18,19 @@ struct run *vm_run_get(struct skep *inst, u32 cpu)
 	struct run *run = &inst->runs[cpu % inst->cpu_cnt];
 
 	pthread_mutex_lock(&run->lock);
+	run->region_cnt = 0;
 	return run;
 }
 
 void vm_run_put(struct run *run)
 {
-	run->region_cnt = 0;
 	pthread_mutex_unlock(&run->lock);
+}
+
+void vm_run_wait(struct skep *inst)
+{
+	for (u32 cpu = 0; cpu < inst->cpu_cnt; cpu++)
+		vm_run_put(vm_run_get(inst, cpu));
 }
 
 u64 vm_run(struct prog *prog, void *ctx, struct run *run)

@@ -43,6 +43,8 @@ int vm_prog_bind_map(struct prog *prog, struct map *map);
 /* Takes the logical CPU for this thread until vm_run_put. */
 struct run *vm_run_get(struct skep *inst, u32 cpu);
 void vm_run_put(struct run *run);
+/* Returns when every run that had begun before the call has ended. The caller holds no CPU. */
+void vm_run_wait(struct skep *inst);
 
 /* One run on the CPU that the caller holds. ctx is the rewritten program's context (struct xdp_buff …).
  * In checked mode the caller has filled run->regions; a fault ends the program with result 0 and is left in
