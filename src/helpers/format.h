@@ -1,0 +1,19 @@
+/*
+ * Linux's format language for programs (bpf_trace_printk and its kin).
+ */
+#ifndef HELPERS_FORMAT_H
+#define HELPERS_FORMAT_H
+
+#include "base/types.h"
+
+enum {
+	HLP_FORMAT_ARGS_MAX = 12,
+	HLP_FORMAT_TEXT_MAX = 1024, /* with the zero byte; longer texts are cut */
+};
+
+/* fmt has size bytes and must hold a zero byte. The length of the whole text, which may be more than
+ * fits. -EINVAL: not in the language, or more specifiers than args; -ENOSPC: strings too long. */
+int hlp_format(const char *fmt, u32 size, const u64 *args, u32 arg_cnt,
+	char ret_text[HLP_FORMAT_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Maps from programs: the map's own operations, called with the logical CPU of the run.
+ */
+#include "core/map.h"
+
+#include "core/inst.h"
+#include "helpers/fns.h"
+
+u64 hlp_map_lookup_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	struct map *map = hlp_ptr(r1);
+
+	return (uintptr_t)map->ops->lookup(map, hlp_ptr(r2), run->cpu);
+}
+
+u64 hlp_map_update_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	struct map *map = hlp_ptr(r1);
+
+	return (u64)map->ops->update(map, hlp_ptr(r2), hlp_ptr(r3), r4, run->cpu);
+}
+
+u64 hlp_map_delete_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	struct map *map = hlp_ptr(r1);
+
+	return (u64)map->ops->remove(map, hlp_ptr(r2));
+}
+
+u64 hlp_map_lookup_percpu_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	struct map *map = hlp_ptr(r1);
+	u32 cpu = (u32)r3;
+
+	return cpu < run->inst->cpu_cnt ? (uintptr_t)map->ops->lookup(map, hlp_ptr(r2), cpu) : 0;
+}
