@@ -47,7 +47,7 @@ static const struct field_row rows[] = {
 	{"bpf_rb_root", BTF_FIELD_RB_ROOT, 16, 8, .repeats = true, .is_root = true,
 		.node = "bpf_rb_node"},
 	{"bpf_rb_node", BTF_FIELD_RB_NODE, 32, 8},
-	{"bpf_refcount", BTF_FIELD_REFCOUNT, 4, 4, .unique = true},
+	{"bpf_refcount", BTF_FIELD_REFCOUNT, 4, 4},
 };
 
 static const struct field_row kptr_row = {NULL, BTF_FIELD_KPTR_REF, 8, 8, .repeats = true};
@@ -344,13 +344,12 @@ static int fill_field(const struct btf_obj *btf, const struct found *f, struct b
 static int check_together(u32 mask)
 {
 	u32 locks = mask & (BTF_FIELD_SPIN_LOCK | BTF_FIELD_RES_SPIN_LOCK);
-	u32 nodes = BTF_FIELD_LIST_NODE | BTF_FIELD_RB_NODE;
 
 	if (locks == (BTF_FIELD_SPIN_LOCK | BTF_FIELD_RES_SPIN_LOCK))
 		return -EINVAL;
 	if (mask & BTF_FIELD_GRAPH_ROOT && !locks)
 		return -EINVAL;
-	if ((mask & nodes) == nodes && !(mask & BTF_FIELD_REFCOUNT))
+	if ((mask & BTF_FIELD_GRAPH_NODE) == BTF_FIELD_GRAPH_NODE && !(mask & BTF_FIELD_REFCOUNT))
 		return -EINVAL;
 	return 0;
 }
@@ -424,22 +423,44 @@ bool btf_is_kptr(const struct btf_obj *btf, u32 id)
 	return find_kptr(btf, id, BTF_FIELD_KPTR, &ignored) == 1;
 }
 
+static int fixup_uptr(const struct btf_obj *btf, const struct btf_field *f)
+{
+	u32 size = type_of(btf, f->type_id)->size;
+
+	if (f->of_kernel || !size)
+		return -EINVAL;
+	return size > UPTR_SIZE_MAX ? -E2BIG : 0;
+}
+
+/*
+ * Ownership must not run in a circle. What can be owned has a node, what can own has a root; Linux
+ * asks that what is both owns nothing that owns further, which rules circles out.
+ */
+static int fixup_root(
+	const struct btf_obj *btf, const struct btf_fields *owner, const struct btf_field *f)
+{
+	const struct btf_fields *held = btf_struct_fields(btf, f->type_id);
+
+	if (!held)
+		return -EFAULT;
+	if (owner->mask & BTF_FIELD_GRAPH_NODE && held->mask & BTF_FIELD_GRAPH_ROOT)
+		return -ELOOP;
+	return 0;
+}
+
 int btf_fields_fixup(const struct btf_obj *btf, const struct btf_fields *fields)
 {
-	for (u32 i = 0; fields && i < fields->cnt; i++) {
+	int err = 0;
+
+	for (u32 i = 0; fields && i < fields->cnt && !err; i++) {
 		const struct btf_field *f = &fields->items[i];
 
-		if (f->kind == BTF_FIELD_UPTR) {
-			if (f->of_kernel || !type_of(btf, f->type_id)->size)
-				return -EINVAL;
-			if (type_of(btf, f->type_id)->size > UPTR_SIZE_MAX)
-				return -E2BIG;
-		} else if (f->kind & BTF_FIELD_GRAPH_ROOT) {
-			if (!btf_struct_fields(btf, f->type_id))
-				return -EFAULT;
-		}
+		if (f->kind == BTF_FIELD_UPTR)
+			err = fixup_uptr(btf, f);
+		else if (f->kind & BTF_FIELD_GRAPH_ROOT)
+			err = fixup_root(btf, fields, f);
 	}
-	return 0;
+	return err;
 }
 
 void btf_fields_free(struct btf_fields *fields)

@@ -1,7 +1,6 @@
 /*
  * The last pass of a load: the structs with special fields among their direct members, for these can
- * be allocated, listed and owned by programs. Ownership (a list holds structs, a kptr holds one) must
- * not go deep, for freeing follows it.
+ * be allocated, listed and owned by programs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +10,6 @@
 #include "btf/obj.h"
 
 enum {
-	OWNERSHIP_DEPTH_MAX = 8,
 	META_FIELDS = BTF_FIELD_SPIN_LOCK | BTF_FIELD_RES_SPIN_LOCK | BTF_FIELD_LIST_HEAD |
 		      BTF_FIELD_LIST_NODE | BTF_FIELD_RB_ROOT | BTF_FIELD_RB_NODE |
 		      BTF_FIELD_REFCOUNT | BTF_FIELD_KPTR,
@@ -24,7 +22,6 @@ static const char *const marks[] = {"bpf_spin_lock", "bpf_list_head", "bpf_list_
 struct meta {
 	u32 id;
 	struct btf_fields *fields;
-	u8 depth; /* of ownership below, 0: not yet known */
 };
 
 struct btf_metas {
@@ -42,7 +39,7 @@ void btf_metas_free(struct btf_metas *metas)
 	mem_free(metas);
 }
 
-static struct meta *find(const struct btf_metas *metas, u32 id)
+static const struct meta *find(const struct btf_metas *metas, u32 id)
 {
 	u32 lo = 0, hi = metas ? metas->cnt : 0;
 
@@ -115,48 +112,6 @@ static int add(struct btf_metas *metas, const struct btf_obj *btf, u32 id)
 	return 0;
 }
 
-/* The meta of what a field owns; NULL when it owns nothing that owns further. */
-static struct meta *owned(struct btf_metas *metas, const struct btf_field *f)
-{
-	if (f->kind & BTF_FIELD_GRAPH_ROOT)
-		return find(metas, f->type_id);
-	if (f->kind & (BTF_FIELD_KPTR_REF | BTF_FIELD_KPTR_PERCPU) && !f->of_kernel)
-		return find(metas, f->type_id);
-	return NULL;
-}
-
-/* How deep ownership goes from here, at most left; a loop never ends, so it is too deep. */
-static int ownership_depth(struct btf_metas *metas, struct meta *meta, int left)
-{
-	int max = 0;
-
-	if (!left)
-		return -ELOOP;
-	for (u32 i = 0; !meta->depth && i < meta->fields->cnt; i++) {
-		struct meta *next = owned(metas, &meta->fields->items[i]);
-		int depth = next ? ownership_depth(metas, next, left - 1) : 0;
-
-		if (depth < 0)
-			return depth;
-		max = MAX(max, depth);
-	}
-	if (!meta->depth)
-		meta->depth = max + 1;
-	return meta->depth > left ? -ELOOP : meta->depth;
-}
-
-static int check_ownership(const struct btf_obj *btf)
-{
-	struct btf_metas *metas = btf->metas;
-	int ret = 0;
-
-	for (u32 i = 0; i < metas->cnt && ret >= 0; i++)
-		ret = btf_fields_fixup(btf, metas->items[i].fields);
-	for (u32 i = 0; i < metas->cnt && ret >= 0; i++)
-		ret = ownership_depth(metas, &metas->items[i], OWNERSHIP_DEPTH_MAX);
-	return MIN(ret, 0);
-}
-
 int btf_check_fields(struct btf_check *c)
 {
 	struct btf_obj *btf = c->btf;
@@ -176,8 +131,8 @@ int btf_check_fields(struct btf_check *c)
 		if (btf_type_is(btf->types[id], BTF_KIND_STRUCT) &&
 			has_marked(btf->types[id], marked))
 			err = add(btf->metas, btf, id);
-	if (!err)
-		err = check_ownership(btf);
+	for (u32 i = 0; i < btf->metas->cnt && !err; i++)
+		err = btf_fields_fixup(btf, btf->metas->items[i].fields);
 out:
 	mem_free(marked);
 	return err;
