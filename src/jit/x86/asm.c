@@ -1,0 +1,333 @@
+/*
+ * Encoding: REX prefix, opcode, ModRM, SIB, displacement, immediate, in this order.
+ *
+ *	REX    0100 W R X B	W: 64-bit operand; R, X, B: high bits of reg, index, base
+ *	ModRM  mod reg r/m	mod 11: register, 10: base + disp32, 01: base + disp8, 00: base
+ *
+ * Two irregular bases: rsp/r12 need a SIB byte, rbp/r13 have no mod 00.
+ */
+#include "jit/x86/asm.h"
+
+#include <string.h>
+
+enum {
+	REX = 0x40,
+	REX_W = 8,
+	REX_R = 4,
+	REX_B = 1,
+	LOCK = 0xf0,
+	OPERAND16 = 0x66,
+	TWO_BYTE = 0x0f
+};
+
+static void byte(struct buf *out, u8 b)
+{
+	buf_add(out, &b, 1);
+}
+
+static void imm32(struct buf *out, s32 imm)
+{
+	buf_add(out, &imm, sizeof(imm));
+}
+
+/* need: emit even an empty prefix, which turns byte registers 4-7 from ah..bh into spl..dil */
+static void rex(struct buf *out, bool w, u8 reg, u8 rm, bool need)
+{
+	u8 bits = (w ? REX_W : 0) | (reg & 8 ? REX_R : 0) | (rm & 8 ? REX_B : 0);
+
+	if (bits || need)
+		byte(out, REX | bits);
+}
+
+static void modrm_reg(struct buf *out, u8 reg, u8 rm)
+{
+	byte(out, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+static void modrm_mem(struct buf *out, u8 reg, struct x86_mem mem)
+{
+	u8 base = mem.base & 7, mod = 2;
+
+	if (!mem.disp && base != (RBP & 7))
+		mod = 0;
+	else if (mem.disp == (s8)mem.disp)
+		mod = 1;
+	byte(out, mod << 6 | (reg & 7) << 3 | base);
+	if (base == RSP)
+		byte(out, 0x24);
+	if (mod == 1)
+		byte(out, mem.disp);
+	else if (mod == 2)
+		imm32(out, mem.disp);
+}
+
+static void op_rr(struct buf *out, bool w, u8 op, u8 reg, u8 rm)
+{
+	rex(out, w, reg, rm, false);
+	byte(out, op);
+	modrm_reg(out, reg, rm);
+}
+
+static void op_mem(struct buf *out, bool w, u8 op, u8 reg, struct x86_mem mem)
+{
+	rex(out, w, reg, mem.base, false);
+	byte(out, op);
+	modrm_mem(out, reg, mem);
+}
+
+static void op2_mem(struct buf *out, bool w, u8 op, u8 reg, struct x86_mem mem)
+{
+	rex(out, w, reg, mem.base, false);
+	byte(out, TWO_BYTE);
+	byte(out, op);
+	modrm_mem(out, reg, mem);
+}
+
+void x86_alu_rr(struct buf *out, enum x86_alu op, bool w, enum x86_reg dst, enum x86_reg src)
+{
+	op_rr(out, w, op, src, dst);
+}
+
+void x86_alu_ri(struct buf *out, enum x86_alu op, bool w, enum x86_reg dst, s32 imm)
+{
+	bool is_short = imm == (s8)imm;
+
+	op_rr(out, w, is_short ? 0x83 : 0x81, op >> 3, dst);
+	if (is_short)
+		byte(out, imm);
+	else
+		imm32(out, imm);
+}
+
+void x86_test_rr(struct buf *out, bool w, enum x86_reg a, enum x86_reg b)
+{
+	op_rr(out, w, 0x85, b, a);
+}
+
+void x86_test_ri(struct buf *out, bool w, enum x86_reg a, s32 imm)
+{
+	op_rr(out, w, 0xf7, 0, a);
+	imm32(out, imm);
+}
+
+void x86_mov_rr(struct buf *out, bool w, enum x86_reg dst, enum x86_reg src)
+{
+	op_rr(out, w, 0x89, src, dst);
+}
+
+void x86_mov_ri(struct buf *out, enum x86_reg dst, u64 imm)
+{
+	if (!imm) {
+		x86_alu_rr(out, X86_XOR, false, dst, dst);
+	} else if (imm == (u32)imm) {
+		rex(out, false, 0, dst, false);
+		byte(out, 0xb8 | (dst & 7));
+		imm32(out, imm);
+	} else if (imm == (u64)(s64)(s32)imm) {
+		op_rr(out, true, 0xc7, 0, dst);
+		imm32(out, imm);
+	} else {
+		rex(out, true, 0, dst, false);
+		byte(out, 0xb8 | (dst & 7));
+		buf_add(out, &imm, sizeof(imm));
+	}
+}
+
+void x86_imul_rr(struct buf *out, bool w, enum x86_reg dst, enum x86_reg src)
+{
+	rex(out, w, dst, src, false);
+	byte(out, TWO_BYTE);
+	byte(out, 0xaf);
+	modrm_reg(out, dst, src);
+}
+
+void x86_imul_rri(struct buf *out, bool w, enum x86_reg dst, enum x86_reg src, s32 imm)
+{
+	bool is_short = imm == (s8)imm;
+
+	op_rr(out, w, is_short ? 0x6b : 0x69, dst, src);
+	if (is_short)
+		byte(out, imm);
+	else
+		imm32(out, imm);
+}
+
+void x86_unary(struct buf *out, enum x86_unary op, bool w, enum x86_reg reg)
+{
+	op_rr(out, w, 0xf7, op, reg);
+}
+
+void x86_cqo(struct buf *out, bool w)
+{
+	rex(out, w, 0, 0, false);
+	byte(out, 0x99);
+}
+
+void x86_shift_ri(struct buf *out, enum x86_shift op, bool w, enum x86_reg dst, u8 imm)
+{
+	op_rr(out, w, 0xc1, op, dst);
+	byte(out, imm);
+}
+
+void x86_shift_cl(struct buf *out, enum x86_shift op, bool w, enum x86_reg dst)
+{
+	op_rr(out, w, 0xd3, op, dst);
+}
+
+void x86_rol16_8(struct buf *out, enum x86_reg dst)
+{
+	byte(out, OPERAND16);
+	x86_shift_ri(out, X86_ROL, false, dst, 8);
+}
+
+void x86_bswap(struct buf *out, bool w, enum x86_reg dst)
+{
+	rex(out, w, 0, dst, false);
+	byte(out, TWO_BYTE);
+	byte(out, 0xc8 | (dst & 7));
+}
+
+void x86_movzx_rr(struct buf *out, u32 len, enum x86_reg dst, enum x86_reg src)
+{
+	if (len == 4) {
+		x86_mov_rr(out, false, dst, src);
+		return;
+	}
+	rex(out, false, dst, src, len == 1 && src >= RSP);
+	byte(out, TWO_BYTE);
+	byte(out, len == 1 ? 0xb6 : 0xb7);
+	modrm_reg(out, dst, src);
+}
+
+void x86_movsx_rr(struct buf *out, u32 len, bool w, enum x86_reg dst, enum x86_reg src)
+{
+	if (len == 4) {
+		op_rr(out, w, 0x63, dst, src);
+		return;
+	}
+	rex(out, w, dst, src, len == 1 && src >= RSP);
+	byte(out, TWO_BYTE);
+	byte(out, len == 1 ? 0xbe : 0xbf);
+	modrm_reg(out, dst, src);
+}
+
+void x86_load(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem)
+{
+	if (len >= 4)
+		op_mem(out, len == 8, 0x8b, dst, mem);
+	else
+		op2_mem(out, false, len == 1 ? 0xb6 : 0xb7, dst, mem);
+}
+
+void x86_load_sx(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem)
+{
+	if (len == 4)
+		op_mem(out, true, 0x63, dst, mem);
+	else
+		op2_mem(out, true, len == 1 ? 0xbe : 0xbf, dst, mem);
+}
+
+void x86_store(struct buf *out, u32 len, struct x86_mem mem, enum x86_reg src)
+{
+	if (len == 2)
+		byte(out, OPERAND16);
+	rex(out, len == 8, src, mem.base, len == 1 && src >= RSP);
+	byte(out, len == 1 ? 0x88 : 0x89);
+	modrm_mem(out, src, mem);
+}
+
+void x86_store_imm(struct buf *out, u32 len, struct x86_mem mem, s32 imm)
+{
+	if (len == 2)
+		byte(out, OPERAND16);
+	op_mem(out, len == 8, len == 1 ? 0xc6 : 0xc7, 0, mem);
+	buf_add(out, &imm, MIN(len, 4u));
+}
+
+void x86_lea(struct buf *out, enum x86_reg dst, struct x86_mem mem)
+{
+	op_mem(out, true, 0x8d, dst, mem);
+}
+
+void x86_lock_alu(struct buf *out, enum x86_alu op, bool w, struct x86_mem mem, enum x86_reg src)
+{
+	byte(out, LOCK);
+	op_mem(out, w, op, src, mem);
+}
+
+void x86_lock_xadd(struct buf *out, bool w, struct x86_mem mem, enum x86_reg src)
+{
+	byte(out, LOCK);
+	op2_mem(out, w, 0xc1, src, mem);
+}
+
+void x86_xchg(struct buf *out, bool w, struct x86_mem mem, enum x86_reg src)
+{
+	op_mem(out, w, 0x87, src, mem);
+}
+
+void x86_lock_cmpxchg(struct buf *out, bool w, struct x86_mem mem, enum x86_reg src)
+{
+	byte(out, LOCK);
+	op2_mem(out, w, 0xb1, src, mem);
+}
+
+void x86_push(struct buf *out, enum x86_reg reg)
+{
+	rex(out, false, 0, reg, false);
+	byte(out, 0x50 | (reg & 7));
+}
+
+void x86_pop(struct buf *out, enum x86_reg reg)
+{
+	rex(out, false, 0, reg, false);
+	byte(out, 0x58 | (reg & 7));
+}
+
+void x86_leave(struct buf *out)
+{
+	byte(out, 0xc9);
+}
+
+void x86_ret(struct buf *out)
+{
+	byte(out, 0xc3);
+}
+
+void x86_call_reg(struct buf *out, enum x86_reg reg)
+{
+	op_rr(out, false, 0xff, 2, reg);
+}
+
+static u32 distance(struct buf *out)
+{
+	imm32(out, 0);
+	return out->len - sizeof(s32);
+}
+
+u32 x86_jmp(struct buf *out)
+{
+	byte(out, 0xe9);
+	return distance(out);
+}
+
+u32 x86_jcc(struct buf *out, enum x86_cc cc)
+{
+	byte(out, TWO_BYTE);
+	byte(out, 0x80 | cc);
+	return distance(out);
+}
+
+u32 x86_call(struct buf *out)
+{
+	byte(out, 0xe8);
+	return distance(out);
+}
+
+void x86_patch(struct buf *out, u32 at, u32 dest)
+{
+	s32 dist = dest - (at + sizeof(dist));
+
+	if (!out->err)
+		memcpy(out->data + at, &dist, sizeof(dist));
+}
