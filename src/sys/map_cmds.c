@@ -1,0 +1,368 @@
+/*
+ * The commands on maps. Checks stand in Linux's order, because with two things wrong the errno of the
+ * first is what callers (and libbpf's feature probes) look at.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "btf/fields.h"
+#include "btf/mapkv.h"
+#include "core/btf.h"
+#include "core/map.h"
+#include "sys/call.h"
+#include "sys/token.h"
+
+enum {
+	SHORT_LEN = 512, /* keys and values up to here stay off the heap */
+	NUMA_ANY = 0xffffffff,
+};
+
+/* --- making ------------------------------------------------------------------------------------ */
+
+static bool has_numa_node(u32 node)
+{
+	char path[64];
+
+	if (node == NUMA_ANY || node == 0)
+		return true;
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u", node);
+	return !access(path, F_OK);
+}
+
+static int check_create(struct sys_call *call)
+{
+	const struct sys_attr_map_create *attr = &call->attr.map_create;
+	int mode;
+
+	if (attr->btf_vmlinux_value_type_id) {
+		if (attr->map_type != BPF_MAP_TYPE_STRUCT_OPS || attr->btf_key_type_id ||
+			attr->btf_value_type_id)
+			return -EINVAL;
+	} else if (attr->btf_key_type_id && !attr->btf_value_type_id) {
+		return -EINVAL;
+	}
+	if (attr->map_extra && attr->map_type != BPF_MAP_TYPE_BLOOM_FILTER &&
+		attr->map_type != BPF_MAP_TYPE_ARENA)
+		return -EINVAL;
+	mode = sys_fd_mode(attr->map_flags);
+	if (mode < 0)
+		return mode;
+	if (attr->map_flags & BPF_F_NUMA_NODE && !has_numa_node(attr->numa_node))
+		return -EINVAL;
+	return 0;
+}
+
+/* What Linux has and this engine does not: said in words, because the errno alone would mislead. */
+static int refuse_extras(struct sys_call *call)
+{
+	const struct sys_attr_map_create *attr = &call->attr.map_create;
+
+	if (attr->map_ifindex) {
+		sink_emit(&call->inst->sink, SINK_WARN,
+			"BPF_MAP_CREATE: map_ifindex %u: maps on devices are not available",
+			attr->map_ifindex);
+		return -EINVAL;
+	}
+	if (attr->excl_prog_hash) {
+		sink_emit(&call->inst->sink, SINK_WARN,
+			"BPF_MAP_CREATE: excl_prog_hash: exclusive maps are not available");
+		return -EOPNOTSUPP;
+	}
+	return attr->excl_prog_hash_size ? -EINVAL : 0;
+}
+
+static void say_unknown_type(struct sys_call *call)
+{
+	u32 type = call->attr.map_create.map_type;
+
+	if (type >= ISA_MAP_TYPE_CNT || !type)
+		return;
+	if (type < call->inst->map_type_cnt && call->inst->map_types[type])
+		return;
+	sink_emit(&call->inst->sink, SINK_WARN,
+		"BPF_MAP_CREATE: maps of type %u are not available in this engine", type);
+}
+
+static int take_btf(struct sys_call *call, struct map *map)
+{
+	const struct sys_attr_map_create *attr = &call->attr.map_create;
+	struct btf_map_want want = {
+		.map_type = attr->map_type,
+		.map_flags = attr->map_flags,
+		.key_size = attr->key_size,
+		.value_size = attr->value_size,
+		.key_id = attr->btf_key_type_id,
+		.value_id = attr->btf_value_type_id,
+	};
+	struct btf_fields *fields = NULL;
+	int err;
+
+	if (!attr->btf_key_type_id && !attr->btf_value_type_id)
+		return 0;
+	err = sys_call_obj(call, attr->btf_fd, OBJ_BTF, &map->btf);
+	if (err)
+		return err;
+	err = btf_map_check(container_of(map->btf, struct core_btf, obj)->btf, &want, &fields);
+	if (err)
+		return err;
+	if (fields) {
+		btf_fields_free(fields);
+		sink_emit(&call->inst->sink, SINK_WARN,
+			"map '%s': special fields in values (locks, timers, kptrs, lists) are "
+			"not available in this engine",
+			map->name);
+		return -EOPNOTSUPP;
+	}
+	map->btf_key_type_id = attr->btf_key_type_id;
+	map->btf_value_type_id = attr->btf_value_type_id;
+	return 0;
+}
+
+/* User space never gets a writable mapping of what programs take for constant. */
+static int forbid_writable_mappings(const struct map *map)
+{
+	if (map->mem_fd < 0)
+		return 0;
+	return fcntl(map->mem_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) < 0 ? -errno : 0;
+}
+
+static int make_map(struct sys_call *call, struct map **ret_map)
+{
+	const struct sys_attr_map_create *attr = &call->attr.map_create;
+	struct map_attr want = {
+		.type = attr->map_type,
+		.key_size = attr->key_size,
+		.value_size = attr->value_size,
+		.max_entries = attr->max_entries,
+		.flags = attr->map_flags,
+		.extra = attr->map_extra,
+		.numa_node = attr->numa_node,
+	};
+	struct map *map;
+	int err = map_new(call->inst, &want, &map);
+
+	if (err) {
+		say_unknown_type(call);
+		return err;
+	}
+	err = refuse_extras(call);
+	if (!err)
+		err = sys_name_copy(map->name, attr->map_name);
+	if (!err)
+		err = take_btf(call, map);
+	if (!err && map->flags & BPF_F_RDONLY_PROG)
+		err = forbid_writable_mappings(map);
+	if (!err)
+		err = obj_publish(&map->obj);
+	if (err)
+		obj_put(&map->obj);
+	else
+		*ret_map = map;
+	return err;
+}
+
+long sys_map_create(struct sys_call *call)
+{
+	struct sys_attr_map_create *attr = &call->attr.map_create;
+	bool has_token = attr->map_flags & BPF_F_TOKEN_FD;
+	struct map *map;
+	int err;
+
+	attr->map_flags &= ~BPF_F_TOKEN_FD;
+	err = check_create(call);
+	if (!err && has_token)
+		err = sys_token_check(call, attr->map_token_fd);
+	if (err)
+		return err;
+	sys_fd_reap_sometimes(call->inst);
+	err = make_map(call, &map);
+	if (err)
+		return err;
+	err = sys_fd_new(call->inst, call->user, &map->obj, sys_fd_mode(attr->map_flags));
+	obj_put(&map->obj);
+	return err;
+}
+
+/* --- elements ---------------------------------------------------------------------------------- */
+
+/* A call on one element: the map, and room for key and value. */
+struct elem {
+	struct map *map;
+	u8 *key, *value;
+	u32 value_len;
+	u8 short_key[SHORT_LEN], short_value[SHORT_LEN];
+};
+
+static u8 *room(u8 *near, u32 len)
+{
+	return len <= SHORT_LEN ? near : mem_alloc(len);
+}
+
+static void drop_room(u8 *at, const u8 *near)
+{
+	if (at != near)
+		mem_free(at);
+}
+
+static void elem_done(struct elem *elem)
+{
+	drop_room(elem->key, elem->short_key);
+	drop_room(elem->value, elem->short_value);
+	obj_put(&elem->map->obj);
+}
+
+/* The map, if its descriptor allows what the call does; frozen maps are not written. */
+static int elem_init(struct sys_call *call, struct elem *elem, bool writes)
+{
+	struct obj *obj;
+	int mode, err;
+
+	err = sys_fd_obj(call->inst, call->user, (int)call->attr.uapi.map_fd, OBJ_MAP, &obj, &mode);
+	if (err)
+		return err;
+	elem->map = container_of(obj, struct map, obj);
+	elem->key = elem->value = NULL;
+	elem->value_len = map_user_value_len(elem->map);
+	if (writes ? mode == O_RDONLY || elem->map->is_frozen : mode == O_WRONLY) {
+		obj_put(obj);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int read_key(struct sys_call *call, struct elem *elem)
+{
+	u64 addr = call->attr.uapi.key;
+
+	if (!elem->map->key_size)
+		return addr ? -EINVAL : 0;
+	elem->key = room(elem->short_key, elem->map->key_size);
+	if (!elem->key)
+		return -ENOMEM;
+	return sys_user_read(call->user, addr, elem->key, elem->map->key_size);
+}
+
+static int need_value(struct elem *elem)
+{
+	elem->value = room(elem->short_value, elem->value_len);
+	return elem->value ? 0 : -ENOMEM;
+}
+
+long sys_map_lookup(struct sys_call *call)
+{
+	struct elem elem;
+	int err;
+
+	if (call->attr.uapi.flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	err = elem_init(call, &elem, false);
+	if (err)
+		return err;
+	if (call->attr.uapi.flags & BPF_F_LOCK)
+		err = -EINVAL; /* no value here has a lock */
+	if (!err)
+		err = read_key(call, &elem);
+	if (!err)
+		err = need_value(&elem);
+	if (!err)
+		err = map_user_lookup(elem.map, elem.key, elem.value, call->attr.uapi.flags);
+	if (!err)
+		err = sys_user_write(call->user, call->attr.uapi.value, elem.value, elem.value_len);
+	elem_done(&elem);
+	return err;
+}
+
+/* Writers hold `writers` for reading, so that after FREEZE no write is under way. */
+static int write_elem(struct sys_call *call, struct elem *elem)
+{
+	struct sys *sys = sys_of(call->inst);
+	int err;
+
+	pthread_rwlock_rdlock(&sys->writers);
+	if (elem->value)
+		err = map_user_update(elem->map, elem->key, elem->value, call->attr.uapi.flags);
+	else
+		err = map_user_delete(elem->map, elem->key);
+	pthread_rwlock_unlock(&sys->writers);
+	return err;
+}
+
+long sys_map_update(struct sys_call *call)
+{
+	struct elem elem;
+	int err = elem_init(call, &elem, true);
+
+	if (err)
+		return err;
+	if (call->attr.uapi.flags & BPF_F_LOCK)
+		err = -EINVAL;
+	if (!err)
+		err = read_key(call, &elem);
+	if (!err)
+		err = need_value(&elem);
+	if (!err)
+		err = sys_user_read(call->user, call->attr.uapi.value, elem.value, elem.value_len);
+	if (!err)
+		err = write_elem(call, &elem);
+	elem_done(&elem);
+	return err;
+}
+
+long sys_map_delete(struct sys_call *call)
+{
+	struct elem elem;
+	int err = elem_init(call, &elem, true);
+
+	if (err)
+		return err;
+	err = read_key(call, &elem);
+	if (!err)
+		err = write_elem(call, &elem);
+	elem_done(&elem);
+	return err;
+}
+
+long sys_map_next_key(struct sys_call *call)
+{
+	struct elem elem;
+	int err = elem_init(call, &elem, false);
+
+	if (err)
+		return err;
+	elem.value_len = elem.map->key_size; /* what is given back is a key */
+	if (call->attr.uapi.key)
+		err = read_key(call, &elem);
+	if (!err)
+		err = need_value(&elem);
+	if (!err)
+		err = map_user_next_key(elem.map, elem.key, elem.value);
+	if (!err)
+		err = sys_user_write(
+			call->user, call->attr.uapi.next_key, elem.value, elem.value_len);
+	elem_done(&elem);
+	return err;
+}
+
+long sys_map_freeze(struct sys_call *call)
+{
+	struct sys *sys = sys_of(call->inst);
+	struct elem elem;
+	int err = elem_init(call, &elem, true);
+
+	if (err)
+		return err;
+	pthread_rwlock_wrlock(&sys->writers);
+	if (elem.map->is_frozen)
+		err = -EBUSY;
+	if (!err)
+		err = forbid_writable_mappings(elem.map);
+	if (!err)
+		elem.map->is_frozen = true;
+	pthread_rwlock_unlock(&sys->writers);
+	elem_done(&elem);
+	return err;
+}
