@@ -1,0 +1,123 @@
+/*
+ * What a checked run may touch: its own live stack, the regions the caller granted, and values of the
+ * program's maps. A helper's arguments are held against its prototype, because a helper trusts them.
+ * An address is only compared here, never dereferenced, except for strings whose bytes were allowed.
+ */
+#include "interp/access.h"
+
+#include "core/map.h"
+
+static bool is_inside(u64 addr, u64 len, u64 start, u64 end)
+{
+	return addr >= start && addr <= end && len <= end - addr;
+}
+
+static bool is_in_map(const struct access *access, u64 addr, u64 len, bool is_write)
+{
+	const u32 need = is_write ? MAP_PROG_WRITE : MAP_PROG_READ;
+	const struct map *map;
+
+	for (u32 i = 0; i < access->map_cnt; i++) {
+		map = access->maps[i];
+		if (map->ops->owns && (map_prog_access(map) & need) &&
+			map->ops->owns(map, (const void *)(uintptr_t)addr, len))
+			return true;
+	}
+	return false;
+}
+
+bool access_may(const struct access *access, u64 addr, u64 len, bool is_write)
+{
+	const struct run_region *region;
+
+	if (is_inside(addr, len, access->stack, access->stack_end))
+		return true;
+	for (u32 i = 0; i < access->run->region_cnt; i++) {
+		region = &access->run->regions[i];
+		if ((region->can_write || !is_write) &&
+			is_inside(addr, len, (u64)(uintptr_t)region->start,
+				(u64)(uintptr_t)region->start + region->len))
+			return true;
+	}
+	return is_in_map(access, addr, len, is_write);
+}
+
+static const struct map *find_map(const struct access *access, u64 addr, u64 types)
+{
+	for (u32 i = 0; i < access->map_cnt; i++)
+		if ((u64)(uintptr_t)access->maps[i] == addr &&
+			(!types || (types >> access->maps[i]->type->type & 1)))
+			return access->maps[i];
+	return NULL;
+}
+
+/* A string that ends inside of readable memory; ret_len counts up to where that was lost. */
+static bool is_string(const struct access *access, u64 addr, u64 *ret_len)
+{
+	for (u64 len = 1; access_may(access, addr, len, false); len++) {
+		*ret_len = len;
+		if (!((const char *)(uintptr_t)addr)[len - 1])
+			return true;
+	}
+	return false;
+}
+
+/* Bytes that argument i points at. */
+static u64 arg_len(const struct hlp_proto *proto, u32 i, const struct map *map, const u64 *r)
+{
+	switch (HLP_KIND(proto->args[i])) {
+	case HLP_MAP_KEY: return map ? map->key_size : UINT64_MAX;
+	case HLP_MAP_VALUE: return map ? map->value_size : UINT64_MAX;
+	case HLP_STACK: return 1;
+	default: break;
+	}
+	if (proto->args[i] & HLP_FIXED_SIZE)
+		return proto->arg_size[i];
+	return i + 1 < HLP_ARG_MAX ? r[i + 2] : UINT64_MAX;
+}
+
+static bool may_pass(const struct access *access, const struct hlp_proto *proto, u32 i,
+	const struct map *map, const u64 *r, struct run_fault *ret_fault)
+{
+	const u32 arg = proto->args[i];
+	const u64 value = r[i + 1];
+	const bool is_write = arg & (HLP_WRITE | HLP_UNINIT);
+	u64 len = 0;
+	bool is_fine = true;
+
+	if ((arg & HLP_MAYBE_NULL) && !value)
+		return true;
+	switch (HLP_KIND(arg)) {
+	case HLP_CONST_MAP_PTR: is_fine = find_map(access, value, proto->maps); break;
+	case HLP_CTX: is_fine = value == (u64)(uintptr_t)access->ctx; break;
+	case HLP_CONST_STR: is_fine = is_string(access, value, &len); break;
+	case HLP_MAP_KEY:
+	case HLP_MAP_VALUE:
+	case HLP_STACK:
+	case HLP_MEM:
+		len = arg_len(proto, i, map, r);
+		is_fine = !len || access_may(access, value, len, is_write);
+		break;
+	default: break;
+	}
+	if (!is_fine)
+		*ret_fault = (struct run_fault){.kind = RUN_FAULT_ACCESS,
+			.addr = value,
+			.len = (u32)MIN(len, UINT32_MAX),
+			.is_write = is_write};
+	return is_fine;
+}
+
+bool access_may_call(const struct access *access, const struct hlp_proto *proto, const u64 *r,
+	struct run_fault *ret_fault)
+{
+	const struct map *map = NULL;
+
+	for (u32 i = 0; i < HLP_ARG_MAX && proto->args[i] != HLP_NONE; i++) {
+		if (!may_pass(access, proto, i, map, r, ret_fault))
+			return false;
+		if (HLP_KIND(proto->args[i]) == HLP_CONST_MAP_PTR)
+			map = find_map(access, r[i + 1], proto->maps);
+	}
+	return true;
+}
