@@ -134,10 +134,31 @@ bool vf_scalar_is_subset(const struct vf_scalar *old, const struct vf_scalar *cu
 
 /* ---- the components learn from each other ---- */
 
+/*
+ * Bits and unsigned bounds together may leave one value where neither does alone: when the second number
+ * of var_off from umin on lies beyond umax. The greatest number of var_off stands in for one that does
+ * not exist, as in Linux; hence nothing is concluded when that is umin, and dead edges become constant.
+ */
+static void learn_only_value(struct vf_scalar *s)
+{
+	u64 most = s->var_off.value | s->var_off.mask, first = most, second = most;
+	bool is_only;
+
+	tnum_first_from(s->var_off, s->umin, &first);
+	if (first < most)
+		tnum_first_from(s->var_off, first + 1, &second);
+	is_only = second > s->umax;
+	if (first != s->umin)
+		is_only = first == most || (first <= s->umax && is_only);
+	if (is_only)
+		*s = vf_scalar_const(first);
+}
+
 static void learn_from_tnum(struct vf_scalar *s)
 {
 	vf_scalar_set_range(s, vf_range_meet_tnum(half(s), s->var_off, VF_HALF), VF_HALF);
 	vf_scalar_set_range(s, vf_range_meet_tnum(full(s), s->var_off, VF_BITS), VF_BITS);
+	learn_only_value(s);
 }
 
 static void meet_unsigned(struct vf_range *a, u64 min, u64 max)
@@ -198,11 +219,12 @@ static void learn_full_from_half(struct vf_scalar *s)
 	meet_signed(&a, with_low(a.smin, s->u32min), with_low(a.smax, s->u32max));
 	/*
 	 * After a sign-extending load the upper half is all zeros or all ones. With a sub-register
-	 * known to be non-negative the latter would lie below smin: only zeros remain.
+	 * known to be non-negative the latter would lie below smin: only zeros remain. Linux takes
+	 * the sub-register's bounds even where the register's own are closer, and so do we.
 	 */
 	if (s->s32min >= 0 && a.smin >= vf_smin(VF_HALF) && a.smax <= vf_smax(VF_HALF)) {
-		meet_signed(&a, s->s32min, s->s32max);
-		meet_unsigned(&a, s->s32min, s->s32max);
+		a.smin = a.umin = s->s32min;
+		a.smax = a.umax = s->s32max;
 	}
 	vf_scalar_set_range(s, a, VF_BITS);
 }
@@ -217,15 +239,10 @@ static void learn_across_widths(struct vf_scalar *s)
 
 static void learn_bits(struct vf_scalar *s)
 {
-	struct tnum t = s->var_off, low;
+	struct tnum t = tnum_intersect(s->var_off, tnum_range(s->umin, s->umax));
+	struct tnum low = tnum_range(s->u32min, s->u32max);
 
-	/* an interval without members has no bits to teach */
-	if (s->umin <= s->umax)
-		t = tnum_intersect(t, tnum_range(s->umin, s->umax));
-	low = tnum_subreg(t);
-	if (s->u32min <= s->u32max)
-		low = tnum_intersect(low, tnum_range(s->u32min, s->u32max));
-	s->var_off = tnum_with_subreg(t, low);
+	s->var_off = tnum_with_subreg(t, tnum_intersect(tnum_subreg(t), low));
 }
 
 /* Three rounds, as Linux: a bound can travel from one width to the other, turn sign and come back. */
@@ -325,8 +342,10 @@ static void shift_left(struct vf_scalar *dst, u8 shift, unsigned bits)
 		all.smin = (s64)((u64)dst->s32min << shift);
 		all.smax = (s64)((u64)dst->s32max << shift);
 	}
-	if (bits == VF_HALF)
+	if (bits == VF_HALF) {
 		dst->var_off = tnum_subreg(dst->var_off);
+		all = vf_range_unbounded(VF_BITS);
+	}
 	dst->var_off = tnum_lsh(dst->var_off, shift);
 	vf_scalar_set_range(dst, low, VF_HALF);
 	vf_scalar_set_range(dst, all, VF_BITS);
@@ -432,6 +451,25 @@ void vf_scalar_alu(struct vf_scalar *dst, u8 op, const struct vf_scalar *src, un
 		vf_scalar_sync(dst);
 }
 
+bool vf_scalar_fork(
+	struct vf_scalar *dst, u8 op, const struct vf_scalar *src, struct vf_scalar *ret_zero)
+{
+	unsigned bits;
+
+	if ((op != BPF_AND && op != BPF_OR) || !tnum_is_const(src->var_off))
+		return false;
+	if (dst->smin == -1 && dst->smax == 0)
+		bits = VF_BITS;
+	else if (dst->s32min == -1 && dst->s32max == 0)
+		bits = VF_HALF;
+	else
+		return false;
+	*ret_zero = *dst;
+	set_const(ret_zero, 0, bits);
+	set_const(dst, vf_umax(bits), bits);
+	return true;
+}
+
 /*
  * Sign extension keeps order while the bits above the source do not change over the interval and its
  * sign does not either; else the result is any value of the source's size.
@@ -484,6 +522,15 @@ void vf_scalar_truncate(struct vf_scalar *dst, unsigned from)
 	vf_scalar_set_range(dst, a, VF_BITS);
 	if (from < VF_HALF)
 		vf_scalar_forget_range(dst, VF_HALF);
+	vf_scalar_sync(dst);
+}
+
+/* Swapping scrambles the order of numbers; only bits survive. */
+void vf_scalar_swap(struct vf_scalar *dst, unsigned bits)
+{
+	vf_scalar_unbound(dst);
+	dst->var_off = tnum_bswap(dst->var_off, bits);
+	vf_scalar_truncate(dst, bits);
 	vf_scalar_sync(dst);
 }
 

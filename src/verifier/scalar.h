@@ -49,19 +49,33 @@ void vf_scalar_set_range(struct vf_scalar *s, struct vf_range range, unsigned bi
 void vf_scalar_forget_range(struct vf_scalar *s, unsigned bits);
 /* All bounds become those of the type; var_off stays. Does not sync. */
 void vf_scalar_unbound(struct vf_scalar *s);
-/* Lets the components learn from each other; never loses a member. */
+/*
+ * Lets the components learn from each other; never loses a member. In one place Linux forgets a closer
+ * bound for a looser one, so the result may hold more than s did.
+ */
 void vf_scalar_sync(struct vf_scalar *s);
 
 /*
  * dst = dst op src at the given width (32-bit results are zero-extended). op is any of BPF_ADD SUB MUL
- * DIV MOD OR AND XOR LSH RSH ARSH NEG MOV END; NEG and END ignore src (which may be NULL). DIV, MOD, END,
- * shifts by an unknown or too large amount, and unknown ops yield an unknown 64-bit value.
+ * DIV MOD OR AND XOR LSH RSH ARSH NEG MOV; NEG ignores src (which may be NULL). DIV, MOD, shifts by an
+ * unknown or too large amount, and unknown ops yield an unknown 64-bit value. BPF_END: vf_scalar_swap.
  */
 void vf_scalar_alu(struct vf_scalar *dst, u8 op, const struct vf_scalar *src, unsigned bits);
+/*
+ * Before `dst &= constant` and `dst |= constant` at either width, Linux explores the two values of a
+ * dst in [-1, 0] (the outcome of an arithmetic shift to the sign) one by one. True when this is such a
+ * case: dst is now -1 at the width where it was seen, *ret_zero is dst with 0 there (neither is synced),
+ * and the instruction is to be verified again with the latter.
+ */
+bool vf_scalar_fork(
+	struct vf_scalar *dst, u8 op, const struct vf_scalar *src, struct vf_scalar *ret_zero);
 /* dst = the low `from` bits (8, 16, 32) of dst, sign-extended to `bits`, then zero-extended. */
 void vf_scalar_sext(struct vf_scalar *dst, unsigned from, unsigned bits);
 /* dst = the low `from` bits of dst (8, 16, 32; 64 changes nothing), zero-extended. */
 void vf_scalar_truncate(struct vf_scalar *dst, unsigned from);
+
+/* dst = the low `bits` bits (16, 32, 64) of dst with their bytes reversed, zero-extended. */
+void vf_scalar_swap(struct vf_scalar *dst, unsigned bits);
 
 /*
  * The variable part of pointer +/- scalar. Bounds of the sub-register are dropped first; a bound that
@@ -74,7 +88,8 @@ void vf_scalar_ptr_sub(struct vf_scalar *ptr, const struct vf_scalar *off);
 int vf_scalar_branch(const struct vf_scalar *a, const struct vf_scalar *b, u8 op, unsigned bits);
 /*
  * What a and b become on the edge where `a op b` held (taken) or did not. Left synced. a and b are
- * different objects; for `if (r1 op r1)` do not refine. The result may be insane, see is_sane.
+ * different objects; for `if (r1 op r1)` do not refine. The result may be insane, see is_sane. As in
+ * Linux, where vf_scalar_branch() decides the condition nothing is refined: JSET's edge forgets bounds.
  */
 void vf_scalar_refine(struct vf_scalar *a, struct vf_scalar *b, u8 op, unsigned bits, bool taken);
 

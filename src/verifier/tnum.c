@@ -107,6 +107,12 @@ struct tnum tnum_arsh(struct tnum a, u8 shift, unsigned bits)
 		vf_zext(vf_sext(a.mask, bits) >> shift, bits));
 }
 
+struct tnum tnum_bswap(struct tnum a, unsigned bits)
+{
+	return make(__builtin_bswap64(a.value) >> (64 - bits),
+		__builtin_bswap64(a.mask) >> (64 - bits));
+}
+
 struct tnum tnum_intersect(struct tnum a, struct tnum b)
 {
 	return make(a.value | b.value, a.mask & b.mask);
@@ -130,6 +136,32 @@ bool tnum_in(struct tnum a, struct tnum b)
 bool tnum_has(struct tnum a, u64 value)
 {
 	return (value & ~a.mask) == a.value;
+}
+
+bool tnum_first_from(struct tnum a, u64 min, u64 *ret_member)
+{
+	u64 nearest = a.value | (min & a.mask), differ = nearest ^ min, below, step;
+
+	/* nearest has min's unknown bits and our known ones: a member, and min itself if equal */
+	if (!differ) {
+		*ret_member = min;
+		return true;
+	}
+	below = ~0ull >> __builtin_clzll(differ);
+	if (nearest > min) {
+		/* above min at the first difference: all unknown bits after it can be 0 */
+		*ret_member = nearest & ~(a.mask & below);
+		return true;
+	}
+	/*
+	 * Below min there: count up in the unknown bits above, by letting a carry run through the
+	 * known ones, with all unknown bits after it 0.
+	 */
+	step = ((nearest | ~a.mask | below) + 1) & a.mask;
+	if (!step)
+		return false;
+	*ret_member = a.value | step;
+	return true;
 }
 
 bool tnum_is_const(struct tnum a)

@@ -23,7 +23,7 @@ struct tnum {
 #define TNUM_UNKNOWN ((struct tnum){.value = 0, .mask = ~0ull >> (64 - VF_BITS)})
 
 struct tnum tnum_const(u64 value);
-/* The smallest tnum that holds all of [min, max]; min <= max. */
+/* The smallest tnum that holds all of [min, max]; when min > max, any. */
 struct tnum tnum_range(u64 min, u64 max);
 
 struct tnum tnum_add(struct tnum a, struct tnum b);
@@ -38,6 +38,9 @@ struct tnum tnum_lsh(struct tnum a, u8 shift);
 struct tnum tnum_rsh(struct tnum a, u8 shift);
 struct tnum tnum_arsh(struct tnum a, u8 shift, unsigned bits);
 
+/* The low `bits` bits (16, 32 or 64) with their bytes in reverse order, zero-extended. */
+struct tnum tnum_bswap(struct tnum a, unsigned bits);
+
 /* Holds every member common to both. When a and b exclude each other the result is arbitrary. */
 struct tnum tnum_intersect(struct tnum a, struct tnum b);
 /* Holds every member of either. */
@@ -47,6 +50,8 @@ bool tnum_overlap(struct tnum a, struct tnum b);
 /* Whether every member of b is one of a. */
 bool tnum_in(struct tnum a, struct tnum b);
 bool tnum_has(struct tnum a, u64 value);
+/* The least member that is not below min; false when there is none. */
+bool tnum_first_from(struct tnum a, u64 min, u64 *ret_member);
 bool tnum_is_const(struct tnum a);
 bool tnum_is_unknown(struct tnum a);
 bool tnum_equals_const(struct tnum a, u64 value);

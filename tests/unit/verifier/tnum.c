@@ -198,6 +198,15 @@ static void predicates_are_exact(void **state)
 			CHECK(tnum_has(*a, x) == (set >> x & 1), "(%x; %x)", SHOW(*a));
 			CHECK(tnum_equals_const(*a, x) == (set == 1u << x), "(%x; %x)", SHOW(*a));
 		}
+		for (u64 min = 0; min < SIZE; min++) {
+			u32 from = set >> min << min;
+			u64 member = ~0ull;
+			bool found = tnum_first_from(*a, min, &member);
+
+			CHECK(found == !!from, "(%x; %x) from %x", SHOW(*a), (unsigned)min);
+			CHECK(member == (from ? (u64)__builtin_ctz(from) : ~0ull),
+				"(%x; %x) from %x", SHOW(*a), (unsigned)min);
+		}
 		CHECK(tnum_is_const(*a) == (__builtin_popcount(set) == 1), "(%x; %x)", SHOW(*a));
 		CHECK(tnum_is_unknown(*a) == (set == (1u << SIZE) - 1), "(%x; %x)", SHOW(*a));
 		CHECK(tnum_is_aligned(*a, 0), "size 0");
@@ -277,6 +286,22 @@ static struct tnum random_tnum(u64 *ret_member)
 	return (struct tnum){member & ~mask, mask};
 }
 
+/* the first member from min on lies between min and any known member above it */
+static void check_first_from(struct tnum a, u64 member, u64 min)
+{
+	u64 first = 0;
+	bool found = tnum_first_from(a, min, &first);
+
+	CHECK(found || member < min, "(%#llx; %#llx) from %#llx", (long long)a.value,
+		(long long)a.mask, (long long)min);
+	if (!found)
+		return;
+	CHECK(tnum_has(a, first) && first >= min, "(%#llx; %#llx) from %#llx", (long long)a.value,
+		(long long)a.mask, (long long)min);
+	CHECK(member < min || first <= member, "(%#llx; %#llx) from %#llx", (long long)a.value,
+		(long long)a.mask, (long long)min);
+}
+
 static void operations_hold_random_results(void **state)
 {
 	for (int i = 0; i < ROUNDS; i++) {
@@ -301,6 +326,10 @@ static void operations_hold_random_results(void **state)
 			"arsh32");
 		CHECK(tnum_has(tnum_union(a, b), x) && tnum_has(tnum_union(a, b), y), "union");
 		CHECK(tnum_has(tnum_range(MIN(x, y), MAX(x, y)), x), "range");
+		CHECK(tnum_has(tnum_bswap(a, 16), __builtin_bswap16(x)), "bswap16");
+		CHECK(tnum_has(tnum_bswap(a, 32), __builtin_bswap32(x)), "bswap32");
+		CHECK(tnum_has(tnum_bswap(a, 64), __builtin_bswap64(x)), "bswap64");
+		check_first_from(a, x, y);
 		CHECK(tnum_has(tnum_range(MIN(x, y), MAX(x, y)), y), "range");
 	}
 	report_checks("random operations");
