@@ -15,11 +15,11 @@ int vm_inst_init(struct skep *inst, const struct inst_options *opts)
 	if (err)
 		return err;
 	inst->map_types = map_types;
-	inst->map_type_cnt = map_type_cnt;
+	inst->map_type_cnt = map_types_cnt;
 	inst->helpers = hlp_table;
 	inst->helper_cnt = hlp_table_cnt;
 	inst->prog_types = prog_types;
-	inst->prog_type_cnt = prog_type_cnt;
+	inst->prog_type_cnt = prog_types_cnt;
 	inst->exec = vm_run;
 	return 0;
 }
