@@ -62,9 +62,31 @@ static const struct {
 	{"uptr", BTF_FIELD_UPTR},
 };
 
-/* Types of the engine a map may own a reference to. */
-static const char *const kernel_types[] = {
-	"task_struct", "cgroup", "bpf_cpumask", "bpf_crypto_ctx"};
+/*
+ * Structs of the engine, by name: a kptr to one of them is to an object of the engine's own and, to
+ * own it, the engine must know how to release it. Any other struct is the program's.
+ */
+static const struct {
+	const char *name;
+	bool releases;
+} kernel_types[] = {
+	{"task_struct", true},
+	{"cgroup", true},
+	{"bpf_cpumask", true},
+	{"bpf_crypto_ctx", true},
+	{"bpf_spin_lock", false},
+	{"bpf_res_spin_lock", false},
+	{"bpf_timer", false},
+	{"bpf_wq", false},
+	{"bpf_task_work", false},
+	{"bpf_list_head", false},
+	{"bpf_list_node", false},
+	{"bpf_rb_root", false},
+	{"bpf_rb_node", false},
+	{"bpf_refcount", false},
+	{"sk_buff", false},
+	{"xdp_md", false},
+};
 
 /* A field found, before its own rules are checked. */
 struct found {
@@ -78,7 +100,7 @@ struct found {
 struct search {
 	const struct btf_obj *btf;
 	u32 mask;
-	u32 seen;   /* unique kinds met */
+	u32 seen;   /* unique kinds met, of this struct alone */
 	u32 visits; /* left */
 	u32 level;
 };
@@ -186,12 +208,15 @@ static int repeat(struct found *out, u32 room, u32 cnt, u32 times, u32 elem_size
 
 static int search_nested(struct search *s, u32 id, u32 off, u32 times, struct found *out, u32 room)
 {
+	u32 seen = s->seen;
 	int cnt;
 
 	if (s->level + 1 >= BTF_DEPTH_MAX)
 		return -E2BIG;
 	s->level++;
+	s->seen = 0;
 	cnt = search_struct(s, id, out, room);
+	s->seen = seen;
 	s->level--;
 	for (int i = 0; i < cnt; i++)
 		out[i].off += off;
@@ -299,12 +324,19 @@ static int search_datasec(struct search *s, u32 id, struct found *out, u32 room)
 	return cnt;
 }
 
-static bool is_of_kernel(const struct btf_obj *btf, u32 id)
+/* A kptr's target: the engine's or the program's, and whether it may be owned. */
+static int fill_kptr(const struct btf_obj *btf, struct btf_field *field)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kernel_types); i++)
-		if (is_name(btf, type_of(btf, id)->name_off, kernel_types[i]))
-			return true;
-	return false;
+	const char *name = btf_type_name(btf, field->type_id);
+	bool owns = field->kind == BTF_FIELD_KPTR_REF;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_types); i++) {
+		if (strcmp(name, kernel_types[i].name))
+			continue;
+		field->of_kernel = true;
+		return owns && !kernel_types[i].releases ? -ENOENT : 0;
+	}
+	return 0;
 }
 
 /* Where the node is in what a root holds. */
@@ -336,7 +368,7 @@ static int fill_field(const struct btf_obj *btf, const struct found *f, struct b
 	*ret_field = (struct btf_field){
 		.kind = f->kind, .off = f->off, .size = f->row->size, .type_id = f->type_id};
 	if (f->kind & (BTF_FIELD_KPTR | BTF_FIELD_UPTR))
-		ret_field->of_kernel = is_of_kernel(btf, f->type_id);
+		return fill_kptr(btf, ret_field);
 	return f->row->is_root ? find_node(btf, f, &ret_field->node_off) : 0;
 }
 

@@ -20,6 +20,7 @@
 
 #include "../unit/btf/text.h"
 #include "btf/btf.h"
+#include "btf/fields.h"
 
 enum { LOG_LEN = 8 << 20, SHOWN_MAX = 20, SEEDS_MAX = 1024, WITH_LOG_MAX = 1 << 16 };
 
@@ -33,7 +34,8 @@ static struct {
 	u32 seed_cnt;
 	char *kernel_log;
 	u64 random;
-	u32 compared, accepted, failed;
+	u32 compared, accepted, failed, known;
+	struct btf *vmlinux; /* the running kernel's types */
 } test;
 
 static u64 next_random(void)
@@ -95,6 +97,29 @@ static void complain(const char *what, const void *data, u32 len, int kernel_err
 	printf("\n");
 }
 
+/*
+ * A kptr to a struct whose name the kernel happens to have, but no way to release: -ENOENT there.
+ * Here the engine's own structs are a short list (btf/fields.c), and it is the program's.
+ */
+static bool is_known_difference(const struct btf_obj *btf, int kernel_err)
+{
+	if (kernel_err != -ENOENT || !btf || !test.vmlinux)
+		return false;
+	for (u32 id = 1; id < btf_type_cnt(btf); id++) {
+		const struct btf_fields *fields = btf_struct_fields(btf, id);
+
+		for (u32 i = 0; fields && i < fields->cnt; i++) {
+			const struct btf_field *f = &fields->items[i];
+
+			if (f->kind == BTF_FIELD_KPTR_REF && !f->of_kernel &&
+				btf__find_by_name_kind(test.vmlinux, btf_type_name(btf, f->type_id),
+					BTF_KIND_STRUCT) > 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool compare(const char *what, const void *data, u32 len)
 {
 	bool with_log = len <= WITH_LOG_MAX;
@@ -105,7 +130,9 @@ static bool compare(const char *what, const void *data, u32 len)
 
 	test.compared++;
 	test.accepted += !err;
-	if (err != kernel_err || (with_log && strcmp(test.kernel_log, buf_text(&log))))
+	if (is_known_difference(btf, kernel_err))
+		test.known++;
+	else if (err != kernel_err || (with_log && strcmp(test.kernel_log, buf_text(&log))))
 		complain(what, data, len, kernel_err, err, buf_text(&log), with_log);
 	btf_free(btf);
 	buf_done(&log);
@@ -211,10 +238,22 @@ static void change_and_compare(u32 nr)
 	free(data);
 }
 
+/* Some BTF makes Linux 6.18 warn (two locks, one in a nested struct): no random tries there. */
+static bool warnings_are_deadly(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/panic_on_warn", "r");
+	int ch = f ? fgetc(f) : '0';
+
+	if (f)
+		fclose(f);
+	return ch != '0';
+}
+
 int main(int argc, char **argv)
 {
 	u32 count = 20000;
 
+	test.vmlinux = btf__load_vmlinux_btf();
 	test.random = 0x9e3779b97f4a7c15;
 	test.kernel_log = malloc(LOG_LEN);
 	if (!test.kernel_log)
@@ -238,9 +277,13 @@ int main(int argc, char **argv)
 	if (!test.seed_cnt)
 		return 1;
 	printf("%u given, %u differ\n", test.compared, test.failed);
+	if (warnings_are_deadly()) {
+		printf("no random changes: the kernel's panic_on_warn is set\n");
+		count = 0;
+	}
 	for (u32 i = 0; i < count; i++)
 		change_and_compare(i);
-	printf("%u compared with the kernel: %u accepted, %u differ\n", test.compared,
-		test.accepted, test.failed);
+	printf("%u compared with the kernel: %u accepted, %u kptrs to kernel names, %u differ\n",
+		test.compared, test.accepted, test.known, test.failed);
 	return test.failed ? 1 : 0;
 }
