@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static __thread u64 fail_in;
 static __thread bool failed;
@@ -54,6 +55,23 @@ void *mem_dup(const void *p, size_t len)
 void mem_free(void *p)
 {
 	free(p);
+}
+
+void *mem_pages(size_t len, bool lazy)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (lazy ? MAP_NORESERVE : 0);
+	void *p;
+
+	if (fails_now())
+		return NULL;
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void mem_pages_free(void *p, size_t len)
+{
+	if (p)
+		munmap(p, len);
 }
 
 void mem_fail_at(u64 nth)

@@ -1,6 +1,6 @@
 /*
  * Memory from the heap. Every allocation can fail, and tests make the n-th one fail: all layers
- * allocate through these four functions so that a test reaches every failure path.
+ * allocate through these functions so that a test reaches every failure path.
  * Thread-safe; the failure counter is per thread.
  */
 #ifndef BASE_MEM_H
@@ -17,6 +17,12 @@ void *mem_array(size_t cnt, size_t len);
 void *mem_realloc(void *p, size_t cnt, size_t len);
 void *mem_dup(const void *p, size_t len);
 void mem_free(void *p);
+
+/* len bytes of zeroed pages, page-aligned, given by the system when first touched. lazy: not counted
+ * against the memory there is until then. NULL when there is no memory or address space; len > 0. */
+void *mem_pages(size_t len, bool lazy);
+/* p may be NULL; len as it was asked for. */
+void mem_pages_free(void *p, size_t len);
 
 /* Tests: the nth next allocation of this thread fails (1 = the next one); 0 = none. */
 void mem_fail_at(u64 nth);

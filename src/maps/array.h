@@ -1,0 +1,19 @@
+/*
+ * The rules of keys and flags that both array maps share: keys are 4-byte indices, every entry exists.
+ */
+#ifndef MAPS_ARRAY_H
+#define MAPS_ARRAY_H
+
+#include "core/map.h"
+
+enum { MAP_ARRAY_LEN = 312 }; /* bytes of the map itself, as Linux counts them */
+
+u32 map_array_index(const void *key);
+/* -EINVAL, -E2BIG. */
+int map_array_check(const struct map_attr *attr, bool is_percpu);
+/* Of an update: -EINVAL, -E2BIG (no such index), -EEXIST. */
+int map_array_update_check(const struct map *map, u32 index, u64 flags);
+int map_array_remove(struct map *map, const void *key);
+int map_array_next_key(struct map *map, const void *key, void *ret_next);
+
+#endif

@@ -1,0 +1,143 @@
+/*
+ * BPF_MAP_TYPE_HASH. An update of an existing key fills another slot and swaps it in, so a program
+ * that holds the old value's address keeps the old content until the slot is taken again.
+ */
+#include <errno.h>
+
+#include "base/mem.h"
+#include "maps/maps.h"
+#include "maps/table.h"
+
+enum {
+	ENTRY_MAX = 4 << 20, /* bytes of key, value and overhead; Linux: KMALLOC_MAX_SIZE */
+	LINUX_OVERHEAD = 48,
+};
+
+struct hash {
+	struct map map;
+	struct map_table table;
+};
+
+static struct hash *to_hash(const struct map *map)
+{
+	return container_of(map, struct hash, map);
+}
+
+static int check(const struct skep *inst, const struct map_attr *attr)
+{
+	int err = map_check_common(attr, false);
+
+	if (err)
+		return err;
+	if (!attr->key_size || !attr->value_size)
+		return -EINVAL;
+	if ((u64)attr->key_size + attr->value_size >= ENTRY_MAX - LINUX_OVERHEAD)
+		return -E2BIG;
+	return 0;
+}
+
+static int alloc(struct skep *inst, const struct map_attr *attr, struct map **ret_map)
+{
+	struct hash *hash = mem_zalloc(sizeof(*hash));
+	int err;
+
+	if (!hash)
+		return -ENOMEM;
+	err = map_table_init(&hash->table, inst, attr, ROUND_UP(attr->value_size, 8));
+	if (err) {
+		mem_free(hash);
+		return err;
+	}
+	hash->map.mem_fd = -1;
+	*ret_map = &hash->map;
+	return 0;
+}
+
+static void free_map(struct map *map)
+{
+	struct hash *hash = to_hash(map);
+
+	map_table_done(&hash->table);
+	mem_free(hash);
+}
+
+static void *lookup(struct map *map, const void *key, u32 cpu)
+{
+	struct map_table *table = &to_hash(map)->table;
+	u32 num = map_table_find(table, key);
+
+	return num ? map_table_value(table, num) : NULL;
+}
+
+static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
+{
+	struct map_table *table = &to_hash(map)->table;
+	struct map_entry entry;
+	u32 num;
+	int err;
+
+	err = map_update_check(flags);
+	if (err)
+		return err;
+	entry = map_table_lock(table, key);
+	err = map_entry_check(&entry, flags);
+	if (!err)
+		err = map_table_take(table, &entry, key, cpu, &num);
+	if (!err) {
+		map_put(map_table_value(table, num), value, map->value_size);
+		map_table_link(table, &entry, num, cpu);
+	}
+	map_table_unlock(table, &entry);
+	return err;
+}
+
+static int remove_key(struct map *map, const void *key)
+{
+	return map_table_remove(&to_hash(map)->table, key);
+}
+
+static int next_key(struct map *map, const void *key, void *ret_next)
+{
+	return map_table_next_key(&to_hash(map)->table, key, ret_next);
+}
+
+/* Under the bucket's lock, so that the bytes are those of one update. */
+static int copy_out(struct map *map, const void *key, void *ret_value)
+{
+	struct map_table *table = &to_hash(map)->table;
+	struct map_entry entry = map_table_lock(table, key);
+
+	if (entry.num)
+		map_get(ret_value, map_table_value(table, entry.num), map->value_size);
+	map_table_unlock(table, &entry);
+	return entry.num ? 0 : -ENOENT;
+}
+
+static int copy_in(struct map *map, const void *key, const void *value, u64 flags)
+{
+	return update(map, key, value, flags, 0);
+}
+
+static bool owns(const struct map *map, const void *addr, size_t len)
+{
+	return map_table_owns(&to_hash(map)->table, addr, len, map->value_size);
+}
+
+static u64 mem_usage(const struct map *map)
+{
+	return map_table_usage(map, &to_hash(map)->table, false);
+}
+
+const struct map_ops map_hash_ops = {
+	.check = check,
+	.alloc = alloc,
+	.free = free_map,
+	.lookup = lookup,
+	.update = update,
+	.remove = remove_key,
+	.next_key = next_key,
+	.copy_out = copy_out,
+	.copy_in = copy_in,
+	.owns = owns,
+	.mem_usage = mem_usage,
+};

@@ -1,0 +1,56 @@
+/*
+ * The rows of maps.def as the structs that MAP_CREATE reads, and the checks that no type decides.
+ */
+#include "maps/maps.h"
+
+#include <errno.h>
+
+enum {
+	NUMA_NONE = -1, /* as a node number: any node */
+};
+
+#define ACCESS	    (BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)
+#define NUMA_NODE   BPF_F_NUMA_NODE
+#define NO_PREALLOC BPF_F_NO_PREALLOC
+#define ZERO_SEED   BPF_F_ZERO_SEED
+#define MMAPABLE    BPF_F_MMAPABLE
+#define INNER_MAP   BPF_F_INNER_MAP
+
+#define MAP(id, word, type_ops, flags, percpu, mmap, major, minor)                                 \
+	static const struct map_type type_##word = {                                               \
+		.type = BPF_MAP_TYPE_##id,                                                         \
+		.name = #word,                                                                     \
+		.flags_ok = flags,                                                                 \
+		.is_percpu = percpu,                                                               \
+		.can_mmap = mmap,                                                                  \
+		.since_major = major,                                                              \
+		.since_minor = minor,                                                              \
+		.ops = &type_ops,                                                                  \
+	};
+#include "maps/maps.def"
+
+const struct map_type *const map_types[] = {
+#define MAP(id, word, ...) [BPF_MAP_TYPE_##id] = &type_##word,
+#include "maps/maps.def"
+};
+
+const u32 map_types_cnt = ARRAY_SIZE(map_types);
+
+static bool has_both(u32 flags, u32 a, u32 b)
+{
+	return (flags & a) && (flags & b);
+}
+
+int map_check_common(const struct map_attr *attr, bool is_percpu)
+{
+	u32 node = attr->flags & BPF_F_NUMA_NODE ? attr->numa_node : (u32)NUMA_NONE;
+
+	if (has_both(attr->flags, BPF_F_RDONLY, BPF_F_WRONLY) ||
+		has_both(attr->flags, BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG))
+		return -EINVAL;
+	if (attr->extra || !attr->max_entries)
+		return -EINVAL;
+	if (node == (u32)NUMA_NONE)
+		return 0;
+	return node || is_percpu ? -EINVAL : 0;
+}

@@ -1,0 +1,288 @@
+/*
+ * Changing the table of table.h, walking it, and its memory.
+ */
+#include "maps/table.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "core/inst.h"
+#include "maps/maps.h"
+
+enum {
+	BUCKETS_MAX = 1 << 27, /* Linux: what fits 32 bits of bucket bytes */
+	SPARES_MIN = 8,	       /* slots for updates that replace, beside one a CPU */
+
+	/* for memory as Linux counts it */
+	LINUX_TABLE_LEN = 896,
+	LINUX_BUCKET_LEN = 16,
+	LINUX_SLOT_LEN = 48, /* without key and value */
+	LINUX_LINK_LEN = 8,
+};
+
+static u64 pow2_above(u64 n)
+{
+	u64 pow = 1;
+
+	while (pow < n)
+		pow <<= 1;
+	return pow;
+}
+
+int map_table_init(
+	struct map_table *table, struct skep *inst, const struct map_attr *attr, u32 room)
+{
+	u32 key_len = ROUND_UP(attr->key_size, 8), spares = inst->cpu_cnt + SPARES_MIN;
+	u64 buckets = pow2_above(attr->max_entries), slots_len, free_len, buckets_len;
+
+	if (buckets > BUCKETS_MAX)
+		return -E2BIG;
+	*table = (struct map_table){
+		.bucket_mask = (u32)buckets - 1,
+		.key_size = attr->key_size,
+		.value_off = sizeof(struct map_slot) + key_len,
+		.slot_len = sizeof(struct map_slot) + key_len + room,
+		.slot_cnt = attr->max_entries + spares + 1,
+		.max_entries = attr->max_entries,
+		.cpu_cnt = inst->cpu_cnt,
+		.fresh = 1,
+	};
+	buckets_len = ROUND_UP(buckets * sizeof(struct map_bucket), MAP_CACHE_LINE);
+	slots_len = ROUND_UP((u64)table->slot_cnt * table->slot_len, MAP_CACHE_LINE);
+	free_len = ROUND_UP((u64)table->slot_cnt * sizeof(u32), MAP_CACHE_LINE);
+	table->mem_len = buckets_len + slots_len + free_len + (u64)inst->cpu_cnt * MAP_CACHE_LINE;
+	table->mem = mem_pages(table->mem_len, attr->flags & BPF_F_NO_PREALLOC);
+	if (!table->mem)
+		return -ENOMEM;
+	table->buckets = (struct map_bucket *)table->mem;
+	table->slots = table->mem + buckets_len;
+	table->free_slots = (u32 *)(table->slots + slots_len);
+	table->spares = table->slots + slots_len + free_len;
+	if (!(attr->flags & BPF_F_ZERO_SEED))
+		table->seed = (u64)inst_random(inst) << 32 | inst_random(inst);
+	return 0;
+}
+
+void map_table_done(struct map_table *table)
+{
+	mem_pages_free(table->mem, table->mem_len);
+	table->mem = NULL;
+}
+
+static u32 *spare(const struct map_table *table, u32 cpu)
+{
+	return (u32 *)(table->spares + (u64)(cpu % table->cpu_cnt) * MAP_CACHE_LINE);
+}
+
+/* A slot from the stack of freed ones, or one never used; waits for one if need be. */
+static u32 pop_free(struct map_table *table)
+{
+	u32 num = 0;
+
+	for (;;) {
+		map_lock(&table->free_lock);
+		if (table->free_cnt)
+			num = table->free_slots[--table->free_cnt];
+		else if (table->fresh < table->slot_cnt) {
+			num = table->fresh;
+			__atomic_store_n(&table->fresh, num + 1, __ATOMIC_RELAXED);
+		}
+		map_unlock(&table->free_lock);
+		if (num)
+			return num;
+		sched_yield();
+	}
+}
+
+static void push_free(struct map_table *table, u32 num)
+{
+	map_lock(&table->free_lock);
+	table->free_slots[table->free_cnt++] = num;
+	map_unlock(&table->free_lock);
+}
+
+/* One more entry, unless the map is full. */
+static bool count_up(struct map_table *table)
+{
+	u32 cnt = __atomic_load_n(&table->cnt, __ATOMIC_RELAXED);
+
+	do {
+		if (cnt >= table->max_entries)
+			return false;
+	} while (!__atomic_compare_exchange_n(
+		&table->cnt, &cnt, cnt + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
+/* The slot of a key in a locked bucket, and the word that links to it. */
+static u32 find_locked(
+	const struct map_table *table, struct map_place place, const void *key, u32 **ret_link)
+{
+	u32 *link = &table->buckets[place.bucket].head;
+	struct map_slot *slot;
+
+	for (u32 num = *link; !map_is_end(num); num = *link) {
+		slot = map_table_slot(table, num);
+		if (map_slot_is(table, slot, place.hash, key)) {
+			*ret_link = link;
+			return num;
+		}
+		link = &slot->next;
+	}
+	return 0;
+}
+
+static u32 end_of(struct map_place place)
+{
+	return MAP_CHAIN_END | place.bucket;
+}
+
+struct map_entry map_table_lock(struct map_table *table, const void *key)
+{
+	struct map_entry entry = {.place = map_table_place(table, key)};
+	u32 *link;
+
+	map_lock(&table->buckets[entry.place.bucket].lock);
+	entry.num = find_locked(table, entry.place, key, &link);
+	return entry;
+}
+
+void map_table_unlock(struct map_table *table, const struct map_entry *entry)
+{
+	map_unlock(&table->buckets[entry->place.bucket].lock);
+}
+
+int map_update_check(u64 flags)
+{
+	return flags > BPF_EXIST ? -EINVAL : 0;
+}
+
+int map_entry_check(const struct map_entry *entry, u64 flags)
+{
+	if (entry->num && flags == BPF_NOEXIST)
+		return -EEXIST;
+	return !entry->num && flags == BPF_EXIST ? -ENOENT : 0;
+}
+
+int map_table_take(struct map_table *table, const struct map_entry *entry, const void *key, u32 cpu,
+	u32 *ret_num)
+{
+	struct map_slot *slot;
+	u32 num = 0;
+
+	if (entry->num)
+		num = __atomic_exchange_n(spare(table, cpu), 0, __ATOMIC_ACQ_REL);
+	else if (!count_up(table))
+		return -E2BIG;
+	if (!num)
+		num = pop_free(table);
+	slot = map_table_slot(table, num);
+	map_store(&slot->hash, 0);
+	map_put(slot->key, key, table->key_size);
+	*ret_num = num;
+	return 0;
+}
+
+void map_table_link(struct map_table *table, const struct map_entry *entry, u32 num, u32 cpu)
+{
+	u32 *head = &table->buckets[entry->place.bucket].head, *link, old;
+	struct map_slot *slot = map_table_slot(table, num);
+
+	map_store(&slot->next, *head ? *head : end_of(entry->place));
+	map_store(&slot->hash, entry->place.hash);
+	map_store(head, num); /* before the old one goes: a reader finds one of the two */
+	if (!entry->num)
+		return;
+	link = &slot->next;
+	while (*link != entry->num)
+		link = &map_table_slot(table, *link)->next;
+	map_store(link, map_table_slot(table, entry->num)->next);
+	old = __atomic_exchange_n(spare(table, cpu), entry->num, __ATOMIC_ACQ_REL);
+	if (old)
+		push_free(table, old);
+}
+
+int map_table_remove(struct map_table *table, const void *key)
+{
+	struct map_place place = map_table_place(table, key);
+	u32 *lock = &table->buckets[place.bucket].lock, *link, num;
+
+	map_lock(lock);
+	num = find_locked(table, place, key, &link);
+	if (num)
+		map_store(link, map_table_slot(table, num)->next);
+	map_unlock(lock);
+	if (!num)
+		return -ENOENT;
+	push_free(table, num);
+	__atomic_sub_fetch(&table->cnt, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* The key of the slot that a link of a locked chain names. */
+static int copy_key(const struct map_table *table, u32 num, void *ret_next)
+{
+	if (map_is_end(num))
+		return -ENOENT;
+	map_get(ret_next, map_table_slot(table, num)->key, table->key_size);
+	return 0;
+}
+
+int map_table_next_key(struct map_table *table, const void *key, void *ret_next)
+{
+	struct map_entry entry = {0};
+	int err = -ENOENT;
+	u32 bucket = 0;
+
+	if (key) {
+		entry = map_table_lock(table, key);
+		if (entry.num)
+			err = copy_key(table, map_table_slot(table, entry.num)->next, ret_next);
+		map_table_unlock(table, &entry);
+		if (!err)
+			return 0;
+		bucket = entry.num ? entry.place.bucket + 1 : 0;
+	}
+	for (; bucket <= table->bucket_mask; bucket++) {
+		if (map_is_end(map_load(&table->buckets[bucket].head)))
+			continue;
+		map_lock(&table->buckets[bucket].lock);
+		err = copy_key(table, table->buckets[bucket].head, ret_next);
+		map_unlock(&table->buckets[bucket].lock);
+		if (!err)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+bool map_table_owns(const struct map_table *table, const void *addr, size_t len, u32 value_size)
+{
+	u64 off = (u64)((uintptr_t)addr - (uintptr_t)table->slots), in_slot;
+
+	/* below the slots, the difference wraps to a number past all of them */
+	if (off / table->slot_len - 1 >= (u64)__atomic_load_n(&table->fresh, __ATOMIC_RELAXED) - 1)
+		return false;
+	in_slot = off % table->slot_len;
+	return in_slot >= table->value_off && in_slot - table->value_off <= value_size &&
+	       len <= value_size - (in_slot - table->value_off);
+}
+
+u64 map_table_usage(const struct map *map, const struct map_table *table, bool is_percpu)
+{
+	u64 buckets = (u64)table->bucket_mask + 1, cnt = map->max_entries;
+	u64 percpu_len = (u64)map->value_stride * table->cpu_cnt;
+	u64 slot_len = LINUX_SLOT_LEN + ROUND_UP(map->key_size, 8) +
+		       (is_percpu ? sizeof(void *) : map->value_stride);
+	u64 usage = LINUX_TABLE_LEN + buckets * LINUX_BUCKET_LEN;
+
+	if (map->flags & BPF_F_NO_PREALLOC) {
+		cnt = __atomic_load_n(&table->cnt, __ATOMIC_RELAXED);
+		usage += cnt * (slot_len + LINUX_LINK_LEN);
+		if (is_percpu)
+			usage += cnt * (LINUX_LINK_LEN + sizeof(void *) + percpu_len);
+		return usage;
+	}
+	if (is_percpu)
+		return usage + cnt * (slot_len + percpu_len);
+	return usage + (cnt + table->cpu_cnt) * slot_len + table->cpu_cnt * sizeof(void *);
+}

@@ -1,0 +1,165 @@
+/*
+ * The chained hash table under the hash maps: buckets and slots in one stretch of memory, linked by
+ * index. Lookups take no lock; changes lock one bucket.
+ *
+ *   memory:  | buckets (8 bytes each) | slots, number 0 unused | stack of free slots | spares |
+ *   slot:    | next 4 | hash 4 | key, rounded up to 8 | what the map adds |
+ *
+ * Invariants
+ * 1. A slot is filled before it is linked, and its hash is written last: a reader that sees the hash
+ *    sees the key and the value that belong to it.
+ * 2. A freed slot keeps its `next` until it is taken again, so a reader that stands on it goes on.
+ * 3. The last slot of a chain ends it with END | number of the bucket. A reader whose slot was taken
+ *    for another bucket comes to another number, and starts again. It can start again only because
+ *    another thread changed the table meanwhile.
+ * 4. Zeroed memory is an empty table: head 0 is the empty chain, slot 0 does not exist.
+ * 5. cnt <= max_entries; slot_cnt leaves spares for updates that replace, which hold two slots of a key
+ *    for a moment. Who finds no free slot waits for one: another update is about to give one back.
+ */
+#ifndef MAPS_TABLE_H
+#define MAPS_TABLE_H
+
+#include "base/hash.h"
+#include "core/map.h"
+#include "maps/sync.h"
+
+struct inst;
+
+enum {
+	MAP_CHAIN_END = 1U << 31,
+	MAP_SLOT_LIVE = 1U << 31, /* in a slot's hash; a slot without it matches nothing */
+};
+
+struct map_bucket {
+	u32 lock;
+	u32 head;
+};
+
+struct map_slot {
+	u32 next;
+	u32 hash;
+	u64 key[];
+};
+
+struct map_table {
+	u8 *mem;
+	size_t mem_len;
+	struct map_bucket *buckets;
+	u8 *slots;
+	u32 *free_slots;
+	u8 *spares; /* a slot number a CPU, a cache line apart */
+	u64 seed;
+	u32 bucket_mask;
+	u32 key_size;
+	u32 value_off; /* in a slot: after the key */
+	u32 slot_len;
+	u32 slot_cnt; /* with the unused slot 0 */
+	u32 max_entries;
+	u32 cpu_cnt;
+	u32 cnt;       /* entries; atomic */
+	u32 free_lock; /* over free_cnt and fresh */
+	u32 free_cnt;
+	u32 fresh; /* slots from here on were never used; read without the lock by owns */
+};
+
+/* room: bytes that the map wants in each slot after the key. -E2BIG, -ENOMEM. */
+int map_table_init(
+	struct map_table *table, struct skep *inst, const struct map_attr *attr, u32 room);
+void map_table_done(struct map_table *table);
+
+/* Where a key belongs: the bucket's number and what a slot of it holds as hash. */
+struct map_place {
+	u32 bucket, hash;
+};
+
+static inline u64 map_hash(const void *key, u32 len, u64 seed)
+{
+	switch (len) { /* constant lengths make the loop go away */
+	case 4: return hash_bytes(key, 4, seed);
+	case 8: return hash_bytes(key, 8, seed);
+	case 16: return hash_bytes(key, 16, seed);
+	default: return hash_bytes(key, len, seed);
+	}
+}
+
+static inline struct map_place map_table_place(const struct map_table *table, const void *key)
+{
+	u64 hash = map_hash(key, table->key_size, table->seed);
+
+	return (struct map_place){
+		(u32)hash & table->bucket_mask, (u32)(hash >> 32) | MAP_SLOT_LIVE};
+}
+
+static inline struct map_slot *map_table_slot(const struct map_table *table, u32 num)
+{
+	return (struct map_slot *)(table->slots + (u64)num * table->slot_len);
+}
+
+static inline bool map_slot_is(
+	const struct map_table *table, const struct map_slot *slot, u32 hash, const void *key)
+{
+	if (map_load(&slot->hash) != hash)
+		return false;
+	switch (table->key_size) {
+	case 4: return map_equals(slot->key, key, 4);
+	case 8: return map_equals(slot->key, key, 8);
+	case 16: return map_equals(slot->key, key, 16);
+	default: return map_equals(slot->key, key, table->key_size);
+	}
+}
+
+static inline bool map_is_end(u32 num)
+{
+	return !num || (num & MAP_CHAIN_END);
+}
+
+/* The slot of a key, or 0. Takes no lock. */
+static inline u32 map_table_find(const struct map_table *table, const void *key)
+{
+	struct map_place place = map_table_place(table, key);
+	const struct map_slot *slot;
+	u32 num;
+
+	do {
+		num = map_load(&table->buckets[place.bucket].head);
+		while (!map_is_end(num)) {
+			slot = map_table_slot(table, num);
+			if (map_slot_is(table, slot, place.hash, key))
+				return num;
+			num = map_load(&slot->next);
+		}
+	} while (num && (num & ~MAP_CHAIN_END) != place.bucket);
+	return 0;
+}
+
+static inline void *map_table_value(const struct map_table *table, u32 num)
+{
+	return table->slots + (u64)num * table->slot_len + table->value_off;
+}
+
+/* A key whose bucket is locked, with its slot (0: none). Ended by map_table_unlock. */
+struct map_entry {
+	struct map_place place;
+	u32 num;
+};
+
+struct map_entry map_table_lock(struct map_table *table, const void *key);
+void map_table_unlock(struct map_table *table, const struct map_entry *entry);
+/* Of the three flags of an update: -EINVAL, -EEXIST, -ENOENT. */
+int map_update_check(u64 flags);
+int map_entry_check(const struct map_entry *entry, u64 flags);
+
+/* With the entry locked: a slot for its key, key filled in, not yet to be found. -E2BIG when full. */
+int map_table_take(struct map_table *table, const struct map_entry *entry, const void *key, u32 cpu,
+	u32 *ret_num);
+/* The slot takes the place of the entry's, or is added. Gives back the old slot. */
+void map_table_link(struct map_table *table, const struct map_entry *entry, u32 num, u32 cpu);
+/* -ENOENT. */
+int map_table_remove(struct map_table *table, const void *key);
+int map_table_next_key(struct map_table *table, const void *key, void *ret_next);
+/* Is addr at offset off of some used slot's len bytes from value_off on? Gives the offset. */
+bool map_table_owns(const struct map_table *table, const void *addr, size_t len, u32 value_size);
+/* Bytes as Linux counts them: value_len of each entry beside its slot, and per CPU or not. */
+u64 map_table_usage(const struct map *map, const struct map_table *table, bool is_percpu);
+
+#endif
