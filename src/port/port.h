@@ -45,7 +45,8 @@ struct port_dev {
 	u32 peer_ifindex;	  /* the other end of a join or of a veth pair, 0 = none */
 	u64 rx_packets, rx_bytes; /* frames that came in, before any program */
 	u64 tx_packets, tx_bytes; /* frames that left through this device */
-	u64 tx_dropped;		  /* frames for this device that could not leave */
+	u64 tx_failed;		  /* frames for this device that could not leave */
+	u64 redirect_failed;	  /* redirects to nowhere, or refused there */
 	u64 passed;		  /* passed and delivered nowhere: no peer */
 	u64 xdp[PORT_XDP_ACTIONS];
 	bool has_counters; /* false: the engine counts nothing per device (the kernel) */
