@@ -123,33 +123,51 @@ const struct isa_op *isa_decode(const struct bpf_insn *insn)
 	return op;
 }
 
-static int refuse(struct buf *why, const char *words, const struct bpf_insn *insn)
+static int refuse(struct buf *why, const char *words)
 {
-	if (!why)
-		return -EINVAL;
-	if (!words)
-		buf_printf(why, "unknown opcode %02x", insn->code);
-	else
+	if (why)
 		buf_str(why, words);
+	return -EINVAL;
+}
+
+/* Linux looks at the mode and imm of a load before it looks for the opcode. */
+static int refuse_opcode(struct buf *why, const struct bpf_insn *insn)
+{
+	const u8 mode = BPF_MODE(insn->code);
+
+	if (BPF_CLASS(insn->code) == BPF_LDX &&
+		(insn->imm || (mode != BPF_MEM && mode != BPF_MEMSX)))
+		return refuse(why, forms[ISA_FORM_LDX].words);
+	if (why)
+		buf_printf(why, "unknown opcode %02x", insn->code);
+	return -EINVAL;
+}
+
+/* Operations that are there for 8 bytes may not be for 1 or 2. */
+static int refuse_atomic(struct buf *why, const struct bpf_insn *insn)
+{
+	const struct bpf_insn wide = {.code = BPF_STX | BPF_ATOMIC | BPF_DW, .imm = insn->imm};
+
+	if (isa_find(&wide))
+		return refuse(why, "invalid atomic operand size");
+	if (why)
+		buf_printf(why, "BPF_ATOMIC uses invalid atomic opcode %02x", insn->imm);
 	return -EINVAL;
 }
 
 /* No row has the value of the key field, or a field that is not in use is set. */
 static int refuse_fields(struct buf *why, const struct isa_op *first, const struct bpf_insn *insn)
 {
-	if (first->key == ISA_KEY_IMM && BPF_CLASS(insn->code) == BPF_STX) {
-		if (why)
-			buf_printf(why, "BPF_ATOMIC uses invalid atomic opcode %02x", insn->imm);
-		return -EINVAL;
-	}
+	if (first->key == ISA_KEY_IMM && BPF_CLASS(insn->code) == BPF_STX)
+		return refuse_atomic(why, insn);
 	if (first->form == ISA_FORM_MAY_GOTO) {
 		if (why)
 			buf_printf(why, "invalid may_goto imm %d", insn->imm);
 		return -EINVAL;
 	}
 	if (first->form == ISA_FORM_LDDW && insn->src_reg > BPF_PSEUDO_MAP_IDX_VALUE)
-		return refuse(why, "unrecognized bpf_ld_imm64 insn", insn);
-	return refuse(why, forms[first->form].words, insn);
+		return refuse(why, "unrecognized bpf_ld_imm64 insn");
+	return refuse(why, forms[first->form].words);
 }
 
 static bool is_bad_second_slot(const struct bpf_insn *insn, u32 cnt)
@@ -162,9 +180,9 @@ int isa_check(const struct bpf_insn *insn, u32 cnt, struct buf *why)
 	const struct isa_op *op = isa_find(insn), *first = isa_find_code(insn->code);
 
 	if (!first || first->group >= ISA_GROUP_CALLX)
-		return refuse(why, NULL, insn);
+		return refuse_opcode(why, insn);
 	if (isa_is_lddw(insn) && is_bad_second_slot(insn, cnt))
-		return refuse(why, "invalid bpf_ld_imm64 insn", insn);
+		return refuse(why, "invalid bpf_ld_imm64 insn");
 	if (!op || op->group >= ISA_GROUP_CALLX)
 		return refuse_fields(why, first, insn);
 	if (set_fields(insn) & ~op->uses)
@@ -178,9 +196,8 @@ int isa_check(const struct bpf_insn *insn, u32 cnt, struct buf *why)
 		return -EINVAL;
 	}
 	if (has_bad_cast(op, insn))
-		return refuse(why,
-			"addr_space_cast insn can only convert between address space 1 and 0",
-			insn);
+		return refuse(
+			why, "addr_space_cast insn can only convert between address space 1 and 0");
 	return 0;
 }
 
