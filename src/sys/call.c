@@ -5,6 +5,7 @@
 #include "sys/call.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/mem.h"
 
@@ -42,6 +43,14 @@ long sys_bpf(struct skep *inst, struct sys_user *user, int cmd, u64 addr, u32 si
 		return -EOPNOTSUPP;
 	}
 	return command->handler(&call);
+}
+
+u64 sys_clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
 int sys_init(struct skep *inst)

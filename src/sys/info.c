@@ -14,7 +14,6 @@
 #include "core/link.h"
 #include "core/map.h"
 #include "core/prog.h"
-#include "isa/isa.h"
 #include "sys/call.h"
 #include "vm/tag.h"
 
@@ -154,7 +153,7 @@ static int put_xlated(struct sys_call *call, const struct prog *prog, struct bpf
 		return -ENOMEM;
 	pthread_mutex_lock(&call->inst->lock);
 	for (u32 i = 0; i + 1 < cnt; i++) {
-		if (!isa_is_lddw(&insns[i]))
+		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
 		hide_address(prog, &insns[i]);
 		i++;

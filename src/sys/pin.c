@@ -269,6 +269,24 @@ int sys_pin_get(struct skep *inst, const char *path, struct obj **ret_obj)
 	return err;
 }
 
+int sys_pin_path_after(struct skep *inst, const char *after, char *ret_path, size_t cap)
+{
+	struct sys_pins *pins = &sys_of(inst)->pins;
+	int err = -ENOENT;
+	u32 idx;
+
+	pthread_mutex_lock(&inst->lock);
+	idx = lower_bound(pins, after);
+	if (idx < pins->cnt && !strcmp(pins->pins[idx]->path, after))
+		idx++;
+	if (idx < pins->cnt && strlen(pins->pins[idx]->path) < cap) {
+		strcpy(ret_path, pins->pins[idx]->path);
+		err = 0;
+	}
+	pthread_mutex_unlock(&inst->lock);
+	return err;
+}
+
 int sys_pin_del(struct skep *inst, const char *path)
 {
 	struct sys_pins *pins = &sys_of(inst)->pins;

@@ -24,6 +24,8 @@ static inline struct sys *sys_of(const struct skep *inst)
 	return inst->sys;
 }
 
+/* CLOCK_MONOTONIC, whatever clock programs see. */
+u64 sys_clock_ns(void);
 /* Gives an instance its pins and inst->reap. -ENOMEM. */
 int sys_init(struct skep *inst);
 /* Drops pins and the references that descriptors hold; afterwards descriptors handed out are dead. */
