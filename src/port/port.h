@@ -16,7 +16,7 @@
 #ifndef PORT_PORT_H
 #define PORT_PORT_H
 
-#include <linux/bpf.h>
+#include "isa/uapi.h"
 #include <signal.h>
 #include <sys/statfs.h>
 
@@ -129,9 +129,15 @@ struct port_ops {
 	void (*close)(struct port *p);
 };
 
-/* Every implementation begins with this. */
+/*
+ * Every implementation begins with this. `say` may be set by the caller once the port is open: it gets
+ * the engine's messages (why a call was refused, …), without a newline; level 0 is a warning. Called
+ * during the port's own calls, and with serve also from other threads. NULL: they are dropped.
+ */
 struct port {
 	const struct port_ops *ops;
+	void (*say)(void *arg, int level, const char *text);
+	void *say_arg;
 };
 
 /* The real kernel. Nothing is opened yet: cannot fail but for memory. */
@@ -142,6 +148,12 @@ int port_open_local(const struct port_opts *opts, struct port **ret, struct port
 int port_open_instance(const char *name, struct port **ret, struct port_text *err);
 /* NULL is allowed. Detaches it from libbpf when it is in use. */
 void port_close(struct port *p);
+
+/*
+ * Where instances are kept: the caller's $XDG_RUNTIME_DIR. NULL, or never called: /run/user/UID, or
+ * /tmp/skep-UID where that does not exist. Process-wide, like the port in use.
+ */
+void port_instance_root(const char *dir);
 
 /* What a running instance is. */
 struct port_instance {

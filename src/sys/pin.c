@@ -3,6 +3,7 @@
  */
 #include "sys/pin.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,7 +21,7 @@ struct sys_pin {
 	char path[];
 };
 
-enum { PIN_CAP_MIN = 8, PIN_SWEEP_BATCH = 32 };
+enum { PIN_CAP_MIN = 8, PIN_SWEEP_BATCH = 32, PIN_DEPTH_MAX = 200 };
 
 /* One part of a path: "" and "." vanish, ".." takes the part before away. */
 static int add_part(char *path, size_t *len, const char *part, size_t part_len)
@@ -182,6 +183,51 @@ static bool has_marker(const struct sys_pins *pins, const struct sys_pin *pin)
 	marker_path(pin->path, name);
 	return !fstatat(pins->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) &&
 	       st.st_ino == pin->marker_ino;
+}
+
+/* Empties a directory below dir_fd, links not followed. What cannot be removed is left. */
+static void clear_dir(int dir_fd, const char *name, int depth)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (!unlinkat(fd, entry->d_name, 0) || depth == PIN_DEPTH_MAX)
+			continue;
+		clear_dir(fd, entry->d_name, depth + 1);
+		unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+	}
+	closedir(dir);
+}
+
+int sys_pins_use_dir(struct skep *inst, int dir_fd)
+{
+	struct sys_pins *pins = &sys_of(inst)->pins;
+	int err = 0;
+
+	clear_dir(dir_fd, "pins", 0);
+	pthread_mutex_lock(&inst->lock);
+	pins->dir_fd = dir_fd;
+	for (u32 i = 0; i < pins->cnt && !err; i++)
+		err = make_marker(pins, pins->pins[i]->path, &pins->pins[i]->marker_ino);
+	if (err)
+		pins->dir_fd = -1;
+	pthread_mutex_unlock(&inst->lock);
+	return err;
+}
+
+void sys_pins_no_dir(struct skep *inst)
+{
+	pthread_mutex_lock(&inst->lock);
+	sys_of(inst)->pins.dir_fd = -1;
+	pthread_mutex_unlock(&inst->lock);
 }
 
 static int insert(struct sys_pins *pins, struct sys_pin *pin)

@@ -36,6 +36,11 @@ int sys_pin_get(struct skep *inst, const char *path, struct obj **ret_obj);
 int sys_pin_path_after(struct skep *inst, const char *after, char *ret_path, size_t cap);
 /* -ENOENT. */
 int sys_pin_del(struct skep *inst, const char *path);
+/* From now on pins have markers below dir_fd, which stays the caller's; what an instance that was killed
+ * left there is removed first. -errno. */
+int sys_pins_use_dir(struct skep *inst, int dir_fd);
+/* No markers any more; those that are there stay. */
+void sys_pins_no_dir(struct skep *inst);
 /* Drops pins whose marker was removed. */
 void sys_pins_sweep(struct skep *inst);
 /* Drops all pins, and their markers. */

@@ -1,0 +1,467 @@
+/*
+ * The client of the control socket (sys/proto.h has the dialogue). The instance reaches nothing here
+ * that the user's own call did not hand it: it is the same user's process, and addresses are checked by
+ * the host kernel, as in a system call.
+ *
+ * A connection that breaks stays broken: every call after that is -EIO.
+ */
+#include "port/remote.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "port/devs.h"
+#include "port/text.h"
+#include "sys/proto.h"
+#include "sys/user.h"
+
+enum { POLL_MS = 50 };
+
+struct remote {
+	struct port port;
+	int sock;
+	bool is_broken;
+	struct sys_user self;
+	char in[SYS_MSG_DATA_MAX + 1];
+	char scratch[SYS_MSG_DATA_MAX];
+};
+
+#define to_remote(p) container_of(p, struct remote, port)
+
+/* --- what the instance asks -------------------------------------------------------------------- */
+
+static int answer_read(struct remote *r, const struct sys_msg *ask)
+{
+	struct sys_msg answer = {.kind = SYS_MSG_DATA};
+
+	if (ask->a > SYS_MSG_DATA_MAX)
+		return -EPROTO;
+	answer.value = sys_user_read(&r->self, ask->addr, r->scratch, ask->a);
+	answer.len = answer.value ? 0 : ask->a;
+	return sys_msg_send(r->sock, &answer, r->scratch, -1);
+}
+
+static int answer_write(struct remote *r, const struct sys_msg *ask)
+{
+	struct sys_msg answer = {.kind = SYS_MSG_DONE};
+
+	answer.value = sys_user_write(&r->self, ask->addr, r->in, ask->len);
+	return sys_msg_send(r->sock, &answer, NULL, -1);
+}
+
+static int answer_fd(struct remote *r, const struct sys_msg *ask)
+{
+	struct sys_msg answer = {.kind = SYS_MSG_DONE, .value = -EBADF};
+	int fd = -1;
+
+	if (ask->value >= 0 && ask->value <= INT_MAX)
+		answer.value = r->self.ops->fd_get(&r->self, (int)ask->value, &fd);
+	return sys_msg_send(r->sock, &answer, NULL, answer.value ? -1 : fd);
+}
+
+/* The descriptor is this process's now. */
+static int answer_install(struct remote *r, int fd)
+{
+	struct sys_msg answer = {.kind = SYS_MSG_DONE, .value = fd < 0 ? -EMFILE : fd};
+	int err = sys_msg_send(r->sock, &answer, NULL, -1);
+
+	if (err && fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int serve(struct remote *r, const struct sys_msg *msg, int fd)
+{
+	if (msg->kind == SYS_MSG_INSTALL)
+		return answer_install(r, fd);
+	if (fd >= 0) {
+		close(fd);
+		return -EPROTO;
+	}
+	switch (msg->kind) {
+	case SYS_MSG_READ: return answer_read(r, msg);
+	case SYS_MSG_WRITE: return answer_write(r, msg);
+	case SYS_MSG_FD: return answer_fd(r, msg);
+	case SYS_MSG_LOG:
+		if (r->port.say)
+			r->port.say(r->port.say_arg, (int)msg->a, r->in);
+		return 0;
+	default: return -EPROTO;
+	}
+}
+
+/* One request to its result, whose data stands in r->in with a NUL behind it. */
+static int dialogue(struct remote *r, const struct sys_msg *request, const void *data,
+	struct sys_msg *ret_result)
+{
+	int fd, err = sys_msg_send(r->sock, request, data, -1);
+
+	while (!err) {
+		err = sys_msg_recv(r->sock, ret_result, r->in, &fd);
+		if (err && err != -EMFILE)
+			break;
+		if (!err && ret_result->kind == SYS_MSG_RESULT && fd < 0)
+			return 0;
+		err = serve(r, ret_result, fd);
+	}
+	return err;
+}
+
+static s64 request(struct remote *r, const struct sys_msg *request, const void *data,
+	struct sys_msg *ret_result)
+{
+	if (r->is_broken || dialogue(r, request, data, ret_result)) {
+		r->is_broken = true;
+		return -EIO;
+	}
+	return ret_result->value;
+}
+
+/* A request whose result is a structure. */
+static int request_struct(
+	struct remote *r, const struct sys_msg *msg, const void *data, void *ret, size_t len)
+{
+	struct sys_msg result;
+	s64 value = request(r, msg, data, &result);
+
+	if (value < 0)
+		return (int)value;
+	if (result.len != len)
+		return -EPROTO;
+	memcpy(ret, r->in, len);
+	return 0;
+}
+
+static int request_text(struct remote *r, const struct sys_msg *msg, const void *data,
+	s64 *ret_value, struct port_text *err)
+{
+	struct sys_msg result;
+	s64 value = request(r, msg, data, &result);
+
+	err->text[0] = 0;
+	if (r->is_broken)
+		return port_fail(-EIO, err, "the instance has ended");
+	if (value < 0) {
+		snprintf(err->text, sizeof(err->text), "%.*s", PORT_TEXT_MAX - 1,
+			result.len ? r->in : "");
+		return (int)value;
+	}
+	if (ret_value)
+		*ret_value = value;
+	return 0;
+}
+
+/* --- the port ---------------------------------------------------------------------------------- */
+
+/* The attr's bytes go along, as far as they can be read; what cannot is found out by the instance. */
+static long remote_bpf(struct port *p, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	struct remote *r = to_remote(p);
+	struct sys_msg msg = {.kind = SYS_MSG_BPF, .a = cmd, .b = size, .addr = (uintptr_t)attr},
+		       result;
+	char bytes[256];
+
+	msg.len = MIN(size, sizeof(bytes));
+	if (sys_user_read(&r->self, msg.addr, bytes, msg.len))
+		msg.len = 0;
+	return request(r, &msg, bytes, &result);
+}
+
+static int remote_fdinfo(struct port *p, int fd, const char *key, u64 *ret)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_FDINFO, .value = fd, .len = strlen(key)};
+
+	return request_struct(to_remote(p), &msg, key, ret, sizeof(*ret));
+}
+
+static int remote_if_index(struct port *p, const char *name)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_DEV_INDEX, .len = strlen(name)}, result;
+
+	return (int)request(to_remote(p), &msg, name, &result);
+}
+
+static int get_dev(struct remote *r, u32 kind, u32 ifindex, struct sys_dev *ret)
+{
+	struct sys_msg msg = {.kind = kind, .a = ifindex};
+	int err = request_struct(r, &msg, NULL, ret, sizeof(*ret));
+
+	ret->name[sizeof(ret->name) - 1] = ret->kind[sizeof(ret->kind) - 1] = 0;
+	return err;
+}
+
+static int remote_if_name(struct port *p, u32 ifindex, char ret[PORT_IFNAME_MAX])
+{
+	struct sys_dev dev;
+	int err = get_dev(to_remote(p), SYS_MSG_DEV_GET, ifindex, &dev);
+
+	if (!err)
+		memcpy(ret, dev.name, PORT_IFNAME_MAX);
+	return err;
+}
+
+static int remote_xdp_attach(
+	struct port *p, u32 ifindex, int prog_fd, u32 flags, struct port_text *err)
+{
+	struct sys_msg msg = {
+		.kind = SYS_MSG_XDP_ATTACH, .a = ifindex, .b = flags, .value = prog_fd};
+
+	return request_text(to_remote(p), &msg, NULL, NULL, err);
+}
+
+static int remote_xdp_query(struct port *p, u32 ifindex, struct port_xdp *ret)
+{
+	struct sys_dev dev;
+	int err = get_dev(to_remote(p), SYS_MSG_DEV_GET, ifindex, &dev);
+
+	if (!err)
+		port_xdp_from(&dev, ret);
+	return err;
+}
+
+static int remote_dev_each(
+	struct port *p, int (*fn)(void *arg, const struct port_dev *dev), void *arg)
+{
+	struct sys_dev dev = {0};
+	struct port_dev shown;
+	int ret = 0;
+
+	while (!ret) {
+		ret = get_dev(to_remote(p), SYS_MSG_DEV_NEXT, dev.ifindex, &dev);
+		if (ret)
+			return ret == -ENODEV ? 0 : ret;
+		port_dev_from(&dev, &shown);
+		ret = fn(arg, &shown);
+	}
+	return ret;
+}
+
+/* The instance has a working directory of its own, so relative paths of captures are made absolute. */
+static int whole_paths(const char *spec, char *ret, size_t cap)
+{
+	const char *args = strstr(spec, "pcap:");
+	char cwd[PATH_MAX];
+	size_t len;
+
+	if (!args || (args != spec && args[-1] != '=') || !getcwd(cwd, sizeof(cwd)))
+		return snprintf(ret, cap, "%s", spec) < (int)cap ? 0 : -ENAMETOOLONG;
+	args += strlen("pcap:");
+	len = snprintf(ret, cap, "%.*s", (int)(args - spec), spec);
+	while (len < cap) {
+		size_t part = strcspn(args, ",");
+		bool is_relative = part && args[0] != '/' && !(part == 1 && args[0] == '-');
+
+		len += snprintf(ret + len, cap - len, "%s%s%.*s%s", is_relative ? cwd : "",
+			is_relative ? "/" : "", (int)part, args, args[part] ? "," : "");
+		if (!args[part])
+			return len < cap ? 0 : -ENAMETOOLONG;
+		args += part + 1;
+	}
+	return -ENAMETOOLONG;
+}
+
+static int remote_dev_add(struct port *p, const char *spec, u32 *ret_ifindex, struct port_text *err)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_DEV_ADD};
+	char whole[SYS_SPEC_MAX];
+	s64 ifindex = 0;
+	int ret = whole_paths(spec, whole, sizeof(whole));
+
+	if (ret)
+		return port_fail(ret, err, "the device's description is too long");
+	msg.len = strlen(whole);
+	ret = request_text(to_remote(p), &msg, whole, &ifindex, err);
+	if (!ret)
+		*ret_ifindex = (u32)ifindex;
+	return ret;
+}
+
+static int remote_dev_del(struct port *p, u32 ifindex, struct port_text *err)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_DEV_DEL, .a = ifindex};
+
+	return request_text(to_remote(p), &msg, NULL, NULL, err);
+}
+
+static int remote_dev_join(struct port *p, u32 a, u32 b, struct port_text *err)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_DEV_JOIN, .a = a, .b = b};
+
+	return request_text(to_remote(p), &msg, NULL, NULL, err);
+}
+
+static int pause_ms(int ms)
+{
+	const struct timespec pause = {.tv_nsec = ms * 1000000L};
+
+	return nanosleep(&pause, NULL) < 0 ? -EINTR : 0;
+}
+
+/* The instance moves frames by itself: here one only watches. */
+static int remote_run(struct port *p, const struct port_run *run, struct port_text *err)
+{
+	struct sys_status status;
+	u64 start = 0;
+	bool is_first = true;
+	int ret;
+
+	err->text[0] = 0;
+	while (!(run->stop && *run->stop)) {
+		ret = port_remote_status(p, &status);
+		if (ret)
+			return port_fail(ret, err, "the instance has ended");
+		if (is_first)
+			start = status.rx_cnt;
+		is_first = false;
+		if (status.is_idle || (run->count && status.rx_cnt - start >= run->count))
+			break;
+		pause_ms(POLL_MS);
+	}
+	return 0;
+}
+
+static int remote_pin_each(struct port *p, int (*fn)(void *arg, const char *path), void *arg)
+{
+	struct remote *r = to_remote(p);
+	struct sys_msg msg = {.kind = SYS_MSG_PIN_NEXT}, result;
+	char path[PATH_MAX] = "";
+	s64 value;
+	int ret = 0;
+
+	while (!ret) {
+		msg.len = strlen(path);
+		value = request(r, &msg, path, &result);
+		if (value < 0)
+			return value == -ENOENT ? 0 : (int)value;
+		if (!result.len || result.len >= sizeof(path))
+			return -EPROTO;
+		memcpy(path, r->in, result.len + 1);
+		ret = fn(arg, path);
+	}
+	return ret;
+}
+
+static long remote_trace_read(struct port *p, char *buf, size_t len)
+{
+	struct remote *r = to_remote(p);
+	struct sys_msg msg = {.kind = SYS_MSG_TRACE_READ, .a = MIN(len, SYS_MSG_DATA_MAX)}, result;
+	s64 value;
+
+	for (;;) {
+		value = request(r, &msg, NULL, &result);
+		if (r->is_broken)
+			return 0; /* the instance has ended, and with it the stream */
+		if (value < 0)
+			return value;
+		if (value && result.len <= len) {
+			memcpy(buf, r->in, result.len);
+			return result.len;
+		}
+		if (pause_ms(POLL_MS))
+			return -EINTR;
+	}
+}
+
+static void remote_close(struct port *p)
+{
+	struct remote *r = to_remote(p);
+
+	close(r->sock);
+	mem_free(r);
+}
+
+int port_remote_status(struct port *p, struct sys_status *ret_status)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_STATUS};
+
+	return request_struct(to_remote(p), &msg, NULL, ret_status, sizeof(*ret_status));
+}
+
+int port_remote_shutdown(struct port *p)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_SHUTDOWN}, result;
+
+	return (int)request(to_remote(p), &msg, NULL, &result);
+}
+
+static int connect_to(const struct port_place *place, struct port_text *err)
+{
+	struct sockaddr_un addr;
+	int sock, ret = port_place_socket(place, &addr);
+
+	if (ret)
+		return ret;
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return -errno;
+	if (!connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
+		return sock;
+	ret = -errno;
+	close(sock);
+	if (ret == -ECONNREFUSED) /* left by an instance that was killed */
+		return -ENOENT;
+	if (ret == -EACCES)
+		return port_fail(ret, err, "instance %s belongs to another user", place->name);
+	return ret;
+}
+
+static const struct port_ops remote_ops;
+
+int port_remote_open(const struct port_place *place, struct port **ret, struct port_text *err)
+{
+	struct sys_msg hello = {
+		.kind = SYS_MSG_HELLO, .a = SYS_PROTO_MAGIC, .b = SYS_PROTO_VERSION};
+	struct sys_status status;
+	struct remote *r;
+	int sock = connect_to(place, err), res;
+
+	if (sock < 0)
+		return sock;
+	r = mem_zalloc(sizeof(*r));
+	if (!r) {
+		close(sock);
+		return -ENOMEM;
+	}
+	r->port.ops = &remote_ops;
+	r->sock = sock;
+	sys_user_local_init(&r->self);
+	res = request_struct(r, &hello, NULL, &status, sizeof(status));
+	if (!res) {
+		*ret = &r->port;
+		return 0;
+	}
+	remote_close(&r->port);
+	if (res == -EIO) /* closed without an answer: not our user, or too many connections */
+		return port_fail(-EACCES, err,
+			"instance %s does not serve us: it belongs to another user, or has too "
+			"many connections",
+			place->name);
+	return port_fail(res, err,
+		"instance %s runs another version of skep: end it with the skep that started it",
+		place->name);
+}
+
+static const struct port_ops remote_ops = {
+	.name = "instance",
+	.bpf = remote_bpf,
+	.statfs = port_statfs_bpf,
+	.fdinfo = remote_fdinfo,
+	.if_index = remote_if_index,
+	.if_name = remote_if_name,
+	.xdp_attach = remote_xdp_attach,
+	.xdp_query = remote_xdp_query,
+	.dev_each = remote_dev_each,
+	.dev_add = remote_dev_add,
+	.dev_del = remote_dev_del,
+	.dev_join = remote_dev_join,
+	.run = remote_run,
+	.pin_each = remote_pin_each,
+	.trace_read = remote_trace_read,
+	.close = remote_close,
+};
