@@ -8,7 +8,7 @@
  *	$h $k	imm >> 16, imm & 0xffff
  *	$l	the 64-bit constant of an ld_imm64
  *	$o $p	off with its sign; $p is empty when off is 0
- *	$t	jump or call target: pc+3, or a label
+ *	$t $q	jump or call target: +3, or a label; $q puts pc before a number
  *	$c	helper or kernel function: bpf_map_lookup_elem#1
  *	$@	the row's sym; $a operator, $w word of an atomic's operation; $6 "64" for 8-byte operands
  *
@@ -289,17 +289,21 @@ static void print_imm64(const struct print *p)
 		buf_printf(p->out, "0x%llx", (unsigned long long)imm);
 }
 
+static bool parse_label(struct isa_parse *parse)
+{
+	parse->label = parse->at;
+	parse->label_len = isa_parse_word(parse);
+	parse->at += parse->label_len;
+	return parse->label_len;
+}
+
 /* A label names a function for ld_imm64 func; numbers there are relative to the next instruction. */
 static bool parse_imm64(const struct isa_op *op, struct isa_parse *parse, struct bpf_insn *insn)
 {
 	s64 value;
 
-	if (op->id == ISA_LDDW_FUNC && isa_parse_word(parse)) {
-		parse->label = parse->at;
-		parse->label_len = isa_parse_word(parse);
-		parse->at += parse->label_len;
-		return true;
-	}
+	if (op->id == ISA_LDDW_FUNC && isa_parse_word(parse))
+		return parse_label(parse);
 	if (!parse_number(parse, &value))
 		return false;
 	insn[0].imm = (s32)value;
@@ -341,27 +345,37 @@ static void print_target(const struct print *p)
 	const struct isa_names *names = p->names;
 	const bool is_call = p->op->form == ISA_FORM_CALL_LOCAL;
 
-	if (p->notation == ISA_KERNEL_NOTATION)
-		buf_str(p->out, "pc");
 	if (!is_call || !names || !names->call || !names->call(names->arg, p->insn, p->out))
 		buf_printf(p->out, "%+d", has_imm_target(p->op) ? p->insn->imm : p->insn->off);
 }
 
-static bool parse_target(const struct isa_op *op, struct isa_parse *parse, struct bpf_insn *insn)
+static void print_pc_target(const struct print *p)
 {
-	const u32 len = isa_parse_word(parse);
+	buf_str(p->out, "pc");
+	print_target(p);
+}
 
-	if (len == 2 && parse->at[0] == 'p' && parse->at[1] == 'c')
-		parse->at += 2;
-	else if (len) {
-		parse->label = parse->at;
-		parse->label_len = len;
-		parse->at += len;
-		return true;
-	}
+static bool parse_distance(const struct isa_op *op, struct isa_parse *parse, struct bpf_insn *insn)
+{
 	if (*parse->at != '+' && *parse->at != '-')
 		return false;
 	return has_imm_target(op) ? parse_imm32(parse, &insn->imm) : parse_off16(parse, &insn->off);
+}
+
+static bool parse_target(const struct isa_op *op, struct isa_parse *parse, struct bpf_insn *insn)
+{
+	return parse_distance(op, parse, insn) || parse_label(parse);
+}
+
+static bool parse_pc_target(const struct isa_op *op, struct isa_parse *parse, struct bpf_insn *insn)
+{
+	struct isa_parse after = *parse;
+
+	if (accept(&after, "pc") && parse_distance(op, &after, insn)) {
+		*parse = after;
+		return true;
+	}
+	return parse_label(parse);
 }
 
 static const char kernel_function[] = "kernel-function";
@@ -426,6 +440,7 @@ static const struct token tokens[] = {
 	{'o', print_off, parse_off},
 	{'p', print_opt_off, parse_opt_off},
 	{'t', print_target, parse_target},
+	{'q', print_pc_target, parse_pc_target},
 	{'c', print_callee, parse_callee},
 };
 
