@@ -1,0 +1,290 @@
+/*
+ * Cases from text files: instructions as they are, without a compiler in between. A file holds cases,
+ * each begun by a line with its name:
+ *
+ *	== a register is read before it was written
+ *	prog: xdp				the default; libbpf's names of program types
+ *	map: counts hash 4 8 16 [flags]		name, type, key, value, entries
+ *	license: none				the default is GPL
+ *	flags: 1				of BPF_PROG_LOAD
+ *	expect: EACCES R2 !read_ok
+ *	r0 = r2
+ *	exit
+ *
+ * Instructions are those of isa_asm. `lddw map_fd %r1, @counts` and `lddw map_value %r1, @counts` name a
+ * map; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
+ */
+#include "verdict.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "isa/isa.h"
+
+enum { MAPS_MAX = 4, NAME_MAX_LEN = 64, CASE_NAME_MAX = 160, RAWS_MAX = 32 };
+
+struct map_spec {
+	char name[NAME_MAX_LEN];
+	u32 type, key_size, value_size, max_entries, flags;
+};
+
+struct raw_case {
+	char name[CASE_NAME_MAX];
+	struct map_spec maps[MAPS_MAX];
+	u32 map_cnt;
+	u32 flags;
+	bool is_gpl;
+	struct bpf_insn raws[RAWS_MAX];
+	u32 raw_cnt;
+	struct buf text; /* instructions */
+	u32 line;	 /* of its name, for messages */
+};
+
+/* The placeholder of raw instruction number i is `r0 = RAW_MARK + i`. */
+enum { RAW_MARK = 0x7e570000 };
+
+static u32 type_by_name(const char *name, const char *(*str)(u32 type), u32 max)
+{
+	for (u32 type = 1; type < max; type++) {
+		const char *known = str(type);
+
+		if (known && !strcmp(known, name))
+			return type;
+	}
+	return 0;
+}
+
+static const char *map_type_str(u32 type)
+{
+	return libbpf_bpf_map_type_str(type);
+}
+
+static const char *prog_type_str(u32 type)
+{
+	return libbpf_bpf_prog_type_str(type);
+}
+
+/* ---- asking ---- */
+
+static int create_maps(const struct raw_case *raw, int fds[MAPS_MAX], char why[WORDS_MAX])
+{
+	for (u32 i = 0; i < raw->map_cnt; i++) {
+		const struct map_spec *map = &raw->maps[i];
+		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = map->flags);
+
+		fds[i] = bpf_map_create(map->type, map->name, map->key_size, map->value_size,
+			map->max_entries, &opts);
+		if (fds[i] < 0) {
+			snprintf(why, WORDS_MAX, "map %s: %s", map->name, strerror(errno));
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+static void patch(
+	const struct raw_case *raw, const int fds[MAPS_MAX], struct bpf_insn *insns, u32 cnt)
+{
+	for (u32 i = 0; i < cnt; i++) {
+		struct bpf_insn *insn = &insns[i];
+		u32 mark = (u32)insn->imm - RAW_MARK;
+
+		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && mark < raw->raw_cnt) {
+			*insn = raw->raws[mark];
+			continue;
+		}
+		if (!isa_is_lddw(insn))
+			continue;
+		if ((insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE) &&
+			(u32)insn->imm < raw->map_cnt)
+			insn->imm = fds[insn->imm];
+		i++;
+	}
+}
+
+static int load(const struct test_case *c, char *log, struct verdict *ret, char why[WORDS_MAX])
+{
+	const struct raw_case *raw = c->arg;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = LOG_MAX,
+		.log_level = LOG_LEVEL, .prog_flags = raw->flags);
+	int fds[MAPS_MAX] = {-1, -1, -1, -1};
+	struct bpf_insn *insns = NULL;
+	struct buf err_text = BUF_INIT;
+	u32 cnt = 0;
+	int err, fd;
+
+	err = isa_asm(buf_text(&raw->text), &insns, &cnt, &err_text);
+	if (err)
+		snprintf(why, WORDS_MAX, "%s", buf_text(&err_text));
+	else
+		err = create_maps(raw, fds, why);
+	if (!err) {
+		patch(raw, fds, insns, cnt);
+		log[0] = 0;
+		fd = bpf_prog_load(
+			c->prog_type, "raw", raw->is_gpl ? "GPL" : "none", insns, cnt, &opts);
+		verdict_set(ret, fd < 0 ? errno : 0, log);
+		if (fd >= 0)
+			close(fd);
+	}
+	for (u32 i = 0; i < MAPS_MAX; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	mem_free(insns);
+	buf_done(&err_text);
+	return err;
+}
+
+/* ---- reading ---- */
+
+static bool parse_map(struct raw_case *raw, const char *text)
+{
+	struct map_spec *map = &raw->maps[raw->map_cnt];
+	char type[NAME_MAX_LEN];
+
+	if (raw->map_cnt == MAPS_MAX ||
+		sscanf(text, "%63s %63s %u %u %u %u", map->name, type, &map->key_size,
+			&map->value_size, &map->max_entries, &map->flags) < 5)
+		return false;
+	map->type = type_by_name(type, map_type_str, 64);
+	raw->map_cnt++;
+	return map->type;
+}
+
+static bool parse_raw(struct raw_case *raw, const char *text)
+{
+	struct bpf_insn *insn = &raw->raws[raw->raw_cnt];
+	int code, dst, src, off, imm;
+
+	if (raw->raw_cnt == RAWS_MAX ||
+		sscanf(text, "%i %i %i %i %i", &code, &dst, &src, &off, &imm) != 5)
+		return false;
+	*insn = (struct bpf_insn){
+		.code = code, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm};
+	buf_printf(&raw->text, "r0 = %u\n", RAW_MARK + raw->raw_cnt++);
+	return true;
+}
+
+/* An instruction line, with @NAME replaced by the map's number. */
+static bool add_insn(struct raw_case *raw, const char *line)
+{
+	const char *at = strchr(line, '@');
+	size_t len;
+
+	if (!at) {
+		buf_printf(&raw->text, "%s\n", line);
+		return true;
+	}
+	len = strcspn(at + 1, " \t,");
+	for (u32 i = 0; i < raw->map_cnt; i++) {
+		if (strlen(raw->maps[i].name) != len || memcmp(raw->maps[i].name, at + 1, len))
+			continue;
+		buf_printf(&raw->text, "%.*s%u%s\n", (int)(at - line), line, i, at + 1 + len);
+		return true;
+	}
+	return false;
+}
+
+/* The rest of line when it begins with key, else NULL. */
+static const char *value_of(const char *line, const char *key)
+{
+	size_t len = strlen(key);
+
+	if (strncmp(line, key, len))
+		return NULL;
+	return line + len + strspn(line + len, " \t");
+}
+
+static bool add_line(struct raw_case *raw, struct test_case *c, const char *line)
+{
+	const char *value;
+
+	line += strspn(line, " \t");
+	if (!*line || *line == '#')
+		return true;
+	value = value_of(line, "prog:");
+	if (value) {
+		c->prog_type = type_by_name(value, prog_type_str, 64);
+		return c->prog_type;
+	}
+	value = value_of(line, "map:");
+	if (value)
+		return parse_map(raw, value);
+	value = value_of(line, "license:");
+	if (value) {
+		raw->is_gpl = !strcmp(value, "GPL");
+		return true;
+	}
+	value = value_of(line, "flags:");
+	if (value) {
+		raw->flags = strtoul(value, NULL, 0);
+		return true;
+	}
+	value = value_of(line, "expect:");
+	if (value)
+		return expectation_parse(value, &c->expect);
+	value = value_of(line, "raw ");
+	if (value)
+		return parse_raw(raw, value);
+	return add_insn(raw, line);
+}
+
+static void begin_case(struct raw_case *raw, struct test_case *c, const char *name, u32 line)
+{
+	struct buf text = raw->text;
+
+	buf_reset(&text);
+	memset(raw, 0, sizeof(*raw));
+	raw->text = text;
+	raw->is_gpl = true;
+	raw->line = line;
+	snprintf(raw->name, sizeof(raw->name), "%s", name);
+	c->prog_type = BPF_PROG_TYPE_XDP;
+	memset(&c->expect, 0, sizeof(c->expect));
+}
+
+static int end_case(struct raw_case *raw, struct test_case *c, case_fn fn, void *arg)
+{
+	return raw->line ? fn(arg, c) : 0;
+}
+
+int raw_each(const char *path, case_fn fn, void *arg, char why[WORDS_MAX])
+{
+	struct raw_case raw = {.text = BUF_INIT};
+	struct test_case c = {.file = path, .name = raw.name, .ask = load, .arg = &raw};
+	FILE *file = fopen(path, "re");
+	char line[1024];
+	u32 line_nr = 0;
+	int err = 0;
+
+	if (!file) {
+		snprintf(why, WORDS_MAX, "%s: %s", path, strerror(errno));
+		return -errno;
+	}
+	while (!err && fgets(line, sizeof(line), file)) {
+		const char *name = value_of(line, "==");
+
+		line_nr++;
+		line[strcspn(line, "\n")] = 0;
+		if (name) {
+			err = end_case(&raw, &c, fn, arg);
+			begin_case(&raw, &c, name, line_nr);
+		} else if (!add_line(&raw, &c, line)) {
+			snprintf(why, WORDS_MAX, "%s:%u: cannot read \"%.80s\"", path, line_nr,
+				line);
+			err = -EINVAL;
+		}
+	}
+	if (!err)
+		err = end_case(&raw, &c, fn, arg);
+	fclose(file);
+	buf_done(&raw.text);
+	return err;
+}

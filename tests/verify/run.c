@@ -1,0 +1,222 @@
+/*
+ * The verifier's verdicts: every case is put to the running kernel (when bpf(2) is available) and to
+ * skep's own engine in this process, and both must say what the case expects, with the same errno. The
+ * words of the last log line are compared too: that they differ is counted, and fails with --words.
+ *
+ * usage: run [--show] [--words] [--engine kernel|skep] CASES...
+ *	FILE.txt		a file of instruction texts, see raw.c
+ *	FILE.bpf.o=SOURCE	an object and the source that says what to expect, see object.c
+ *	--show			print each engine's verdict instead of judging
+ * Exit: 0 all as expected, 1 not, 2 a case is at fault, 77 no engine at all.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "isa/uapi.h"
+#include "port/port.h"
+#include "verdict.h"
+
+enum { SKIP = 77, PROG_TYPES_MAX = 64 };
+enum { KERNEL, SKEP, ENGINES };
+
+static const char *const engine_names[ENGINES] = {"kernel", "skep"};
+
+struct run {
+	struct port *port[ENGINES];		       /* NULL: not here */
+	signed char has_type[ENGINES][PROG_TYPES_MAX]; /* 0 not yet known, 1 yes, -1 no */
+	bool show, words_matter;
+	u32 cases, failed, compared, other_words, unsupported;
+	char *log;
+};
+
+/* Whether the engine takes the simplest program of a type. */
+static bool has_prog_type(struct run *r, int engine, u32 type)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	signed char *has = &r->has_type[engine][type % PROG_TYPES_MAX];
+	int fd;
+
+	if (*has)
+		return *has > 0;
+	port_use(r->port[engine]);
+	fd = bpf_prog_load(type, "probe", "GPL", insns, ARRAY_SIZE(insns), NULL);
+	*has = fd >= 0 ? 1 : -1;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void say(
+	const struct test_case *c, int engine, const struct verdict *verdict, const char *note)
+{
+	char text[WORDS_MAX + 32];
+
+	verdict_text(verdict, text, sizeof(text));
+	printf("%s: %s: %s: %s%s\n", c->file, c->name, engine_names[engine], text, note);
+}
+
+/* The kernel decides; without it, the expectation. */
+static void judge(struct run *r, const struct test_case *c, const struct verdict verdict[ENGINES],
+	const bool asked[ENGINES])
+{
+	bool is_bad = false;
+
+	for (int engine = 0; engine < ENGINES; engine++) {
+		bool met = expectation_met(&c->expect, &verdict[engine]);
+
+		if (!asked[engine])
+			continue;
+		if (engine == SKEP && c->expect.err == verdict[engine].err && !r->words_matter)
+			met = true;
+		if (met)
+			continue;
+		is_bad = true;
+		say(c, engine, &verdict[engine], " - not as expected");
+	}
+	if (is_bad && c->expect.is_set) {
+		struct verdict expected = {.err = c->expect.err};
+
+		snprintf(expected.words, sizeof(expected.words), "%s", c->expect.words);
+		say(c, KERNEL, &expected, " - is expected");
+	}
+	r->failed += is_bad;
+	if (!asked[KERNEL] || !asked[SKEP])
+		return;
+	r->compared++;
+	if (!strcmp(verdict[KERNEL].words, verdict[SKEP].words))
+		return;
+	r->other_words++;
+	printf("%s: %s: other words:\n  kernel: %s\n  skep:   %s\n", c->file, c->name,
+		verdict[KERNEL].words, verdict[SKEP].words);
+}
+
+static int try_case(void *arg, const struct test_case *c)
+{
+	struct verdict verdict[ENGINES] = {0};
+	bool asked[ENGINES] = {false};
+	char why[WORDS_MAX] = "";
+	struct run *r = arg;
+	int err;
+
+	r->cases++;
+	for (int engine = 0; engine < ENGINES; engine++) {
+		if (!r->port[engine])
+			continue;
+		if (!has_prog_type(r, engine, c->prog_type)) {
+			r->unsupported++;
+			continue;
+		}
+		port_use(r->port[engine]);
+		err = c->ask(c, r->log, &verdict[engine], why);
+		if (err) {
+			printf("%s: %s: %s: %s\n", c->file, c->name, engine_names[engine], why);
+			return err;
+		}
+		asked[engine] = true;
+		if (r->show)
+			say(c, engine, &verdict[engine], "");
+	}
+	if (!r->show)
+		judge(r, c, verdict, asked);
+	return 0;
+}
+
+static int try_cases(struct run *r, const char *arg)
+{
+	const char *source = strchr(arg, '=');
+	char why[WORDS_MAX] = "";
+	char *object;
+	int err;
+
+	if (source) {
+		object = strndup(arg, source - arg);
+		if (!object)
+			return -ENOMEM;
+		err = object_each(object, source + 1, try_case, r, why);
+		free(object);
+	} else {
+		err = raw_each(arg, try_case, r, why);
+	}
+	if (why[0])
+		printf("%s\n", why);
+	return err;
+}
+
+/* root may lack bpf(2) too: ask */
+static bool is_bpf_available(struct port *port)
+{
+	union bpf_attr attr = {0};
+	long ret;
+
+	port_use(port);
+	ret = port->ops->bpf(port, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr));
+	return ret >= 0 || ret == -ENOENT;
+}
+
+static void open_engines(struct run *r, const char *only)
+{
+	const struct port_opts opts = {0};
+	struct port_text why = {""};
+	struct port *port;
+
+	if ((!only || !strcmp(only, "kernel")) && !port_open_kernel(&port)) {
+		if (is_bpf_available(port)) {
+			r->port[KERNEL] = port;
+		} else {
+			printf("no bpf(2) here: skep is compared with the expectations\n");
+			port_close(port);
+		}
+	}
+	if (!only || !strcmp(only, "skep")) {
+		if (!port_open_local(&opts, &port, &why))
+			r->port[SKEP] = port;
+		else
+			printf("no engine of our own: %s\n", why.text);
+	}
+}
+
+static void report(const struct run *r)
+{
+	printf("%u cases, %u not as expected", r->cases, r->failed);
+	if (r->port[KERNEL] && r->port[SKEP])
+		printf("; %u compared, %u with other words", r->compared, r->other_words);
+	if (r->unsupported)
+		printf("; %u not asked: no such program type", r->unsupported);
+	printf("\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct run r = {.log = malloc(LOG_MAX)};
+	const char *only = NULL;
+	int err = 0, i = 1;
+
+	if (!r.log)
+		return 2;
+	libbpf_set_print(NULL);
+	for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
+		if (!strcmp(argv[i], "--engine") && i + 1 < argc)
+			only = argv[++i];
+		r.show |= !strcmp(argv[i], "--show");
+		r.words_matter |= !strcmp(argv[i], "--words");
+	}
+	open_engines(&r, only);
+	if (!r.port[KERNEL] && !r.port[SKEP])
+		return SKIP;
+	for (; i < argc && !err; i++)
+		err = try_cases(&r, argv[i]);
+	if (!r.show)
+		report(&r);
+	for (int engine = 0; engine < ENGINES; engine++)
+		port_close(r.port[engine]);
+	free(r.log);
+	return err ? 2 : r.failed ? 1 : 0;
+}
