@@ -114,42 +114,35 @@ static bool count_up(struct map_table *table)
 	return true;
 }
 
-/* The slot of a key in a locked bucket, and the word that links to it. */
-static u32 find_locked(
-	const struct map_table *table, struct map_place place, const void *key, u32 **ret_link)
-{
-	u32 *link = &table->buckets[place.bucket].head;
-	struct map_slot *slot;
-
-	for (u32 num = *link; !map_is_end(num); num = *link) {
-		slot = map_table_slot(table, num);
-		if (map_slot_is(table, slot, place.hash, key)) {
-			*ret_link = link;
-			return num;
-		}
-		link = &slot->next;
-	}
-	return 0;
-}
-
-static u32 end_of(struct map_place place)
-{
-	return MAP_CHAIN_END | place.bucket;
-}
-
 struct map_entry map_table_lock(struct map_table *table, const void *key)
 {
 	struct map_entry entry = {.place = map_table_place(table, key)};
-	u32 *link;
+	struct map_bucket *bucket = &table->buckets[entry.place.bucket];
+	struct map_slot *slot;
 
-	map_lock(&table->buckets[entry.place.bucket].lock);
-	entry.num = find_locked(table, entry.place, key, &link);
+	map_lock(&bucket->lock);
+	entry.link = &bucket->head;
+	for (; (entry.num = *entry.link); entry.link = &slot->next) {
+		slot = map_table_slot(table, entry.num);
+		if (map_slot_is(table, slot, entry.place.hash, key))
+			break;
+	}
 	return entry;
 }
 
 void map_table_unlock(struct map_table *table, const struct map_entry *entry)
 {
 	map_unlock(&table->buckets[entry->place.bucket].lock);
+}
+
+u32 map_table_find_locked(struct map_table *table, struct map_place place, const void *key)
+{
+	u32 *lock = &table->buckets[place.bucket].lock, num;
+
+	map_lock(lock);
+	num = map_chain_find(table, place, key);
+	map_unlock(lock);
+	return num;
 }
 
 int map_update_check(u64 flags)
@@ -183,20 +176,28 @@ int map_table_take(struct map_table *table, const struct map_entry *entry, const
 	return 0;
 }
 
+/* The entry's slot leaves its chain; what its link says next is `next`. */
+static void replace_link(struct map_table *table, const struct map_entry *entry, u32 next)
+{
+	u32 *seq = &table->buckets[entry->place.bucket].seq;
+
+	map_store(seq, *seq + 1);
+	map_store(entry->link, next);
+	map_store(seq, *seq + 1);
+}
+
 void map_table_link(struct map_table *table, const struct map_entry *entry, u32 num, u32 cpu)
 {
-	u32 *head = &table->buckets[entry->place.bucket].head, *link, old;
+	u32 *head = &table->buckets[entry->place.bucket].head, old;
 	struct map_slot *slot = map_table_slot(table, num);
 
-	map_store(&slot->next, *head ? *head : end_of(entry->place));
+	map_store(&slot->next, entry->num ? map_table_slot(table, entry->num)->next : *head);
 	map_store(&slot->hash, entry->place.hash);
-	map_store(head, num); /* before the old one goes: a reader finds one of the two */
-	if (!entry->num)
+	if (!entry->num) {
+		map_store(head, num);
 		return;
-	link = &slot->next;
-	while (*link != entry->num)
-		link = &map_table_slot(table, *link)->next;
-	map_store(link, map_table_slot(table, entry->num)->next);
+	}
+	replace_link(table, entry, num);
 	old = __atomic_exchange_n(spare(table, cpu), entry->num, __ATOMIC_ACQ_REL);
 	if (old)
 		push_free(table, old);
@@ -204,17 +205,14 @@ void map_table_link(struct map_table *table, const struct map_entry *entry, u32 
 
 int map_table_remove(struct map_table *table, const void *key)
 {
-	struct map_place place = map_table_place(table, key);
-	u32 *lock = &table->buckets[place.bucket].lock, *link, num;
+	struct map_entry entry = map_table_lock(table, key);
 
-	map_lock(lock);
-	num = find_locked(table, place, key, &link);
-	if (num)
-		map_store(link, map_table_slot(table, num)->next);
-	map_unlock(lock);
-	if (!num)
+	if (entry.num)
+		replace_link(table, &entry, map_table_slot(table, entry.num)->next);
+	map_table_unlock(table, &entry);
+	if (!entry.num)
 		return -ENOENT;
-	push_free(table, num);
+	push_free(table, entry.num);
 	__atomic_sub_fetch(&table->cnt, 1, __ATOMIC_RELAXED);
 	return 0;
 }
@@ -222,7 +220,7 @@ int map_table_remove(struct map_table *table, const void *key)
 /* The key of the slot that a link of a locked chain names. */
 static int copy_key(const struct map_table *table, u32 num, void *ret_next)
 {
-	if (map_is_end(num))
+	if (!num)
 		return -ENOENT;
 	map_get(ret_next, map_table_slot(table, num)->key, table->key_size);
 	return 0;
@@ -244,7 +242,7 @@ int map_table_next_key(struct map_table *table, const void *key, void *ret_next)
 		bucket = entry.num ? entry.place.bucket + 1 : 0;
 	}
 	for (; bucket <= table->bucket_mask; bucket++) {
-		if (map_is_end(map_load(&table->buckets[bucket].head)))
+		if (!map_load(&table->buckets[bucket].head))
 			continue;
 		map_lock(&table->buckets[bucket].lock);
 		err = copy_key(table, table->buckets[bucket].head, ret_next);

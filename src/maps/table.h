@@ -2,17 +2,19 @@
  * The chained hash table under the hash maps: buckets and slots in one stretch of memory, linked by
  * index. Lookups take no lock; changes lock one bucket.
  *
- *   memory:  | buckets (8 bytes each) | slots, number 0 unused | stack of free slots | spares |
+ *   memory:  | buckets (16 bytes each) | slots, number 0 unused | stack of free slots | spares |
  *   slot:    | next 4 | hash 4 | key, rounded up to 8 | what the map adds |
  *
  * Invariants
  * 1. A slot is filled before it is linked, and its hash is written last: a reader that sees the hash
- *    sees the key and the value that belong to it.
- * 2. A freed slot keeps its `next` until it is taken again, so a reader that stands on it goes on.
- * 3. The last slot of a chain ends it with END | number of the bucket. A reader whose slot was taken
- *    for another bucket comes to another number, and starts again. It can start again only because
- *    another thread changed the table meanwhile.
- * 4. Zeroed memory is an empty table: head 0 is the empty chain, slot 0 does not exist.
+ *    sees the key and the value that belong to it. So what a lookup finds was in the map.
+ * 2. A slot leaves its chain (deleted or replaced) between two steps of the bucket's `seq`, which is odd
+ *    meanwhile. A reader may stand on a slot that left and was taken again, and go astray from there;
+ *    then seq has moved since it began. So a lookup that finds nothing counts only if seq is even and
+ *    did not move; else it looks again, and after LOOKUP_TRIES under the bucket's lock.
+ * 3. An update that replaces puts the new slot where the old one was, with one store: a reader finds
+ *    one of the two.
+ * 4. Zeroed memory is an empty table: slot 0 does not exist and ends every chain.
  * 5. cnt <= max_entries; slot_cnt leaves spares for updates that replace, which hold two slots of a key
  *    for a moment. Who finds no free slot waits for one: another update is about to give one back.
  */
@@ -23,16 +25,16 @@
 #include "core/map.h"
 #include "maps/sync.h"
 
-struct inst;
-
 enum {
-	MAP_CHAIN_END = 1U << 31,
 	MAP_SLOT_LIVE = 1U << 31, /* in a slot's hash; a slot without it matches nothing */
+	MAP_LOOKUP_TRIES = 16,
 };
 
 struct map_bucket {
 	u32 lock;
 	u32 head;
+	u32 seq;
+	u32 unused;
 };
 
 struct map_slot {
@@ -108,28 +110,38 @@ static inline bool map_slot_is(
 	}
 }
 
-static inline bool map_is_end(u32 num)
+/* The slot of a key in its chain, or 0. */
+static inline u32 map_chain_find(
+	const struct map_table *table, struct map_place place, const void *key)
 {
-	return !num || (num & MAP_CHAIN_END);
+	u32 num = map_load(&table->buckets[place.bucket].head);
+	const struct map_slot *slot;
+
+	for (; num; num = map_load(&slot->next)) {
+		slot = map_table_slot(table, num);
+		if (map_slot_is(table, slot, place.hash, key))
+			break;
+	}
+	return num;
 }
 
-/* The slot of a key, or 0. Takes no lock. */
-static inline u32 map_table_find(const struct map_table *table, const void *key)
+/* The same with the bucket locked. */
+u32 map_table_find_locked(struct map_table *table, struct map_place place, const void *key);
+
+/* The slot of a key, or 0. */
+static inline u32 map_table_find(struct map_table *table, const void *key)
 {
 	struct map_place place = map_table_place(table, key);
-	const struct map_slot *slot;
-	u32 num;
+	const u32 *seq = &table->buckets[place.bucket].seq;
+	u32 num, before;
 
-	do {
-		num = map_load(&table->buckets[place.bucket].head);
-		while (!map_is_end(num)) {
-			slot = map_table_slot(table, num);
-			if (map_slot_is(table, slot, place.hash, key))
-				return num;
-			num = map_load(&slot->next);
-		}
-	} while (num && (num & ~MAP_CHAIN_END) != place.bucket);
-	return 0;
+	for (int i = 0; i < MAP_LOOKUP_TRIES; i++) {
+		before = map_load(seq);
+		num = map_chain_find(table, place, key);
+		if (likely(num || (!(before & 1) && map_load(seq) == before)))
+			return num;
+	}
+	return map_table_find_locked(table, place, key);
 }
 
 static inline void *map_table_value(const struct map_table *table, u32 num)
@@ -137,10 +149,12 @@ static inline void *map_table_value(const struct map_table *table, u32 num)
 	return table->slots + (u64)num * table->slot_len + table->value_off;
 }
 
-/* A key whose bucket is locked, with its slot (0: none). Ended by map_table_unlock. */
+/* A key whose bucket is locked, with its slot (0: none) and the word that links to it. Ended by
+ * map_table_unlock. */
 struct map_entry {
 	struct map_place place;
 	u32 num;
+	u32 *link;
 };
 
 struct map_entry map_table_lock(struct map_table *table, const void *key);

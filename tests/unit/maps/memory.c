@@ -1,0 +1,85 @@
+/*
+ * When there is no memory: making a map fails cleanly at every allocation, and operations on a map
+ * allocate nothing, so they cannot fail for it.
+ */
+#include "fixture.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+
+static const struct map_attr kinds[] = {
+	{BPF_MAP_TYPE_HASH, 4, 8, 4},
+	{BPF_MAP_TYPE_HASH, 4, 8, 4, BPF_F_NO_PREALLOC},
+	{BPF_MAP_TYPE_ARRAY, 4, 8, 4},
+	{BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_MMAPABLE},
+	{BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 4},
+	{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 4},
+	{BPF_MAP_TYPE_LPM_TRIE, 8, 8, 4, BPF_F_NO_PREALLOC},
+};
+
+static void every_allocation_may_fail(void **state)
+{
+	struct skep inst;
+
+	inst_start(&inst);
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct map *map = NULL;
+		u64 nth = 0;
+		int err;
+
+		do {
+			mem_fail_at(++nth);
+			err = map_new(&inst, &kinds[i], &map);
+			if (mem_did_fail()) {
+				assert_int_equal(err, -ENOMEM);
+				assert_null(map);
+			}
+		} while (mem_did_fail());
+		mem_fail_at(0);
+		assert_int_equal(err, 0);
+		assert_true(nth > 1);
+		obj_put(&map->obj);
+	}
+	inst_done(&inst);
+}
+
+static void operations_allocate_nothing(void **state)
+{
+	u64 value[FIXTURE_CPUS] = {1};
+	struct skep inst;
+
+	inst_start(&inst);
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+		bool is_array = kinds[i].flags & BPF_F_MMAPABLE ||
+				kinds[i].type == BPF_MAP_TYPE_ARRAY ||
+				kinds[i].type == BPF_MAP_TYPE_PERCPU_ARRAY;
+		u32 key[2] = {0, 0}, next[2];
+		struct map *map;
+
+		assert_int_equal(map_new(&inst, &kinds[i], &map), 0);
+		mem_fail_at(1);
+		for (key[0] = 0; key[0] < 4; key[0]++) {
+			assert_int_equal(map->ops->update(map, key, value, 0, 0), 0);
+			assert_int_equal(map_user_update(map, key, value, BPF_EXIST), 0);
+			assert_non_null(map->ops->lookup(map, key, 0));
+			assert_int_equal(map_user_lookup(map, key, value, 0), 0);
+		}
+		assert_int_equal(map_user_next_key(map, NULL, next), 0);
+		assert_int_equal(map_user_delete(map, next), is_array ? -EINVAL : 0);
+		assert_false(mem_did_fail());
+		mem_fail_at(0);
+		obj_put(&map->obj);
+	}
+	inst_done(&inst);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_allocation_may_fail),
+		cmocka_unit_test(operations_allocate_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,252 @@
+/*
+ * Maps under four threads that look up, update, add and delete at once. What must hold meanwhile:
+ *
+ *   - a key that is never deleted is always found;
+ *   - what user space reads are the bytes of one update of that very key;
+ *   - what a program finds is a value that some key had: never bytes of nothing;
+ *   - every add and delete of a thread's own keys answers as if the thread were alone, also when all
+ *     threads together fill the map to its last entry;
+ *   - afterwards the map holds exactly the keys that the threads left.
+ *
+ * Meant to run under the thread sanitizer as well.
+ */
+#include "fixture.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+enum {
+	THREADS = 4,
+	ROUNDS = 30000,
+	SHARED = 8, /* keys that stay and that everybody updates */
+	OWN = 6,    /* keys of each thread, which come and go */
+	WORDS = 3,
+	TAG = 0x5eed,
+};
+
+/* A value: the key's number, a counter, and both mixed. */
+struct value {
+	u64 word[WORDS];
+};
+
+static struct value value_of(u32 number, u64 counter)
+{
+	u64 tag = (u64)TAG << 32 | number;
+
+	return (struct value){{tag, counter, tag ^ counter}};
+}
+
+struct worker {
+	struct map *map;
+	u32 index;
+	u64 rng;
+	bool own[OWN];
+	const char *failure;
+	u32 got;
+};
+
+static u32 rnd(struct worker *worker, u32 below)
+{
+	worker->rng ^= worker->rng << 13;
+	worker->rng ^= worker->rng >> 7;
+	worker->rng ^= worker->rng << 17;
+	return (u32)(worker->rng >> 24) % below;
+}
+
+/* Prefixes of a trie hang below each other, so that adding and deleting moves nodes about. */
+static void make_key(const struct map *map, u32 number, u8 key[8])
+{
+	u32 len = 16 + number % 17;
+
+	memset(key, 0, 8);
+	if (map->type->type == BPF_MAP_TYPE_LPM_TRIE) {
+		memcpy(key, &len, sizeof(len));
+		key[4] = (u8)number;
+		key[5] = (u8)(number << 5);
+		key[6] = key[7] = 0xff;
+	} else {
+		memcpy(key, &number, sizeof(number));
+	}
+}
+
+#define CHECK(cond, what, number)                                                                  \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			worker->failure = (what);                                                  \
+			worker->got = (u32)(number);                                               \
+			return;                                                                    \
+		}                                                                                  \
+	} while (0)
+
+static void check_lookup(struct worker *worker, u32 number)
+{
+	u8 key[8];
+	const u64 *found;
+	u64 tag;
+
+	make_key(worker->map, number, key);
+	found = worker->map->ops->lookup(worker->map, key, worker->index);
+	CHECK(found, "a key that stays is not found", number);
+	tag = __atomic_load_n(found, __ATOMIC_ACQUIRE);
+	CHECK(tag >> 32 == TAG && (u32)tag < SHARED + THREADS * OWN, "a value of no key", tag);
+}
+
+static void check_copy(struct worker *worker, u32 number)
+{
+	struct value values[FIXTURE_CPUS];
+	u8 key[8];
+	int err;
+
+	make_key(worker->map, number, key);
+	err = map_user_lookup(worker->map, key, values, 0);
+	CHECK(!err, "a key that stays cannot be copied", err);
+	for (u32 cpu = 0; cpu < map_user_value_len(worker->map) / sizeof(struct value); cpu++) {
+		CHECK((u32)values[cpu].word[0] == number, "the value of another key",
+			values[cpu].word[0]);
+		CHECK(values[cpu].word[2] == (values[cpu].word[0] ^ values[cpu].word[1]),
+			"a value of two updates", number);
+	}
+}
+
+static void change_own(struct worker *worker)
+{
+	u32 slot = rnd(worker, OWN), number = SHARED + worker->index * OWN + slot;
+	struct value value = value_of(number, rnd(worker, 1000)), values[FIXTURE_CPUS];
+	struct map *map = worker->map;
+	u8 key[8];
+	int err;
+
+	make_key(map, number, key);
+	for (u32 cpu = 0; cpu < FIXTURE_CPUS; cpu++)
+		values[cpu] = value;
+	if (worker->own[slot]) {
+		err = map_user_update(map, key, values, BPF_NOEXIST);
+		CHECK(err == -EEXIST, "an own key is gone", err);
+		err = map_user_delete(map, key);
+		CHECK(!err, "an own key cannot be deleted", err);
+	} else {
+		err = map_user_update(map, key, values, BPF_EXIST);
+		CHECK(err == -ENOENT, "a deleted key is there", err);
+		err = map_user_update(map, key, values, BPF_NOEXIST);
+		CHECK(!err, "no room for a key that has its place", err);
+	}
+	worker->own[slot] = !worker->own[slot];
+}
+
+static void update_shared(struct worker *worker)
+{
+	struct value values[FIXTURE_CPUS];
+	u32 number = rnd(worker, SHARED);
+	u8 key[8];
+	int err;
+
+	for (u32 cpu = 0; cpu < FIXTURE_CPUS; cpu++)
+		values[cpu] = value_of(number, rnd(worker, 1000));
+	make_key(worker->map, number, key);
+	/* in place, so by the CPU it belongs to alone */
+	if (worker->map->type->is_percpu)
+		err = worker->map->ops->update(worker->map, key, values, BPF_EXIST, worker->index);
+	else
+		err = map_user_update(worker->map, key, values, BPF_EXIST);
+	CHECK(!err, "a key that stays cannot be updated", err);
+}
+
+static void *work(void *arg)
+{
+	struct worker *worker = arg;
+	u8 key[8], next[8];
+
+	for (u32 round = 0; round < ROUNDS && !worker->failure; round++) {
+		switch (rnd(worker, 8)) {
+		case 0:
+		case 1: check_lookup(worker, rnd(worker, SHARED)); break;
+		case 2:
+		case 3: check_copy(worker, rnd(worker, SHARED)); break;
+		case 4:
+		case 5: change_own(worker); break;
+		case 6: update_shared(worker); break;
+		case 7:
+			make_key(worker->map, rnd(worker, SHARED + THREADS * OWN), key);
+			map_user_next_key(worker->map, key, next);
+			break;
+		}
+	}
+	return NULL;
+}
+
+static u32 count_keys(struct map *map)
+{
+	u8 keys[2][8];
+	u32 cnt = 0;
+
+	while (!map_user_next_key(map, cnt ? keys[(cnt - 1) % 2] : NULL, keys[cnt % 2]))
+		cnt++;
+	return cnt;
+}
+
+static void run_threads(u32 type, u32 flags)
+{
+	struct worker workers[THREADS] = {0};
+	struct value values[FIXTURE_CPUS];
+	pthread_t threads[THREADS];
+	u32 expected = SHARED;
+	struct skep inst;
+	struct map *map;
+	u8 key[8];
+
+	inst_start(&inst);
+	map = map_make(&inst, type, 8, sizeof(struct value), SHARED + THREADS * OWN, flags);
+	for (u32 number = 0; number < SHARED; number++) {
+		for (u32 cpu = 0; cpu < FIXTURE_CPUS; cpu++)
+			values[cpu] = value_of(number, cpu);
+		make_key(map, number, key);
+		assert_int_equal(map_user_update(map, key, values, BPF_NOEXIST), 0);
+	}
+	for (u32 i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){
+			.map = map, .index = i, .rng = 0x9e3779b97f4a7c15 * (i + 1)};
+		assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+	}
+	for (u32 i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		if (workers[i].failure)
+			fail_msg("thread %u: %s (%#x)", i, workers[i].failure, workers[i].got);
+		for (u32 slot = 0; slot < OWN; slot++)
+			expected += workers[i].own[slot];
+	}
+	assert_int_equal(count_keys(map), expected);
+	obj_put(&map->obj);
+	inst_done(&inst);
+}
+
+static void hash(void **state)
+{
+	run_threads(BPF_MAP_TYPE_HASH, 0);
+}
+
+static void hash_not_preallocated(void **state)
+{
+	run_threads(BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC);
+}
+
+static void percpu_hash(void **state)
+{
+	run_threads(BPF_MAP_TYPE_PERCPU_HASH, 0);
+}
+
+static void lpm_trie(void **state)
+{
+	run_threads(BPF_MAP_TYPE_LPM_TRIE, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hash),
+		cmocka_unit_test(hash_not_preallocated),
+		cmocka_unit_test(percpu_hash),
+		cmocka_unit_test(lpm_trie),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
