@@ -1,0 +1,431 @@
+/*
+ * The same program on every engine: interpreter, checked interpreter, JIT and, where bpf(2) is there,
+ * the running kernel. Programs are drawn from the rows of isa/insn.def with a fixed seed, and fold all
+ * registers and the stack they used into their result.
+ *
+ *	engines [ROUNDS [SEED]]
+ *
+ * What is drawn is what Linux's verifier accepts: no division by a constant 0, shifts below the width,
+ * aligned stack slots that were written before, forward jumps, scalars only. A program is a main
+ * function and two others; each begins by setting all registers and stack slots it may use.
+ * Exit status: 0 all agree, 1 not (the program is printed), 2 an engine refused a program.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "core/inst.h"
+#include "interp/interp.h"
+#include "isa/isa.h"
+#include "jit/jit.h"
+
+enum {
+	ROUNDS = 500,
+	INSN_CNT = 600, /* room for a program */
+	BODY_CNT = 50,	/* draws a function */
+	SLOT_CNT = 8,	/* stack slots of 8 bytes a function uses */
+	FUNC_CNT = 3,
+	LOG_LEN = 1 << 18,
+};
+
+struct draw {
+	struct bpf_insn insns[INSN_CNT];
+	bool no_target[INSN_CNT]; /* a jump must not land here */
+	u32 cnt;
+	struct {
+		u32 at, callee;
+	} calls[INSN_CNT];
+	u32 call_cnt;
+	struct prog_sub subs[FUNC_CNT];
+	u64 seed;
+	bool has_row[ISA_CNT];
+};
+
+static u32 draw_u32(struct draw *d)
+{
+	d->seed = d->seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (u32)(d->seed >> 32);
+}
+
+static u32 below(struct draw *d, u32 limit)
+{
+	return draw_u32(d) % limit;
+}
+
+/* Numbers near the edges as often as any. */
+static s32 draw_imm(struct draw *d)
+{
+	static const s32 edges[] = {0, 1, -1, 2, 7, 31, 32, 63, 64, 127, 128, 255, 0x7fff, 0x8000,
+		0xffff, INT32_MAX, INT32_MIN, INT32_MIN + 1};
+
+	return below(d, 2) ? edges[below(d, ARRAY_SIZE(edges))] : (s32)draw_u32(d);
+}
+
+static void emit(struct draw *d, struct bpf_insn insn)
+{
+	d->insns[d->cnt++] = insn;
+}
+
+static void emit_mov(struct draw *d, u32 reg)
+{
+	emit(d, (struct bpf_insn){.code = (below(d, 4) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_K,
+			.dst_reg = reg,
+			.imm = draw_imm(d)});
+}
+
+static void emit_lddw(struct draw *d, u32 reg)
+{
+	emit(d, (struct bpf_insn){
+			.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = reg, .imm = draw_imm(d)});
+	d->no_target[d->cnt] = true;
+	emit(d, (struct bpf_insn){.imm = draw_imm(d)});
+}
+
+/* ld_imm64 or a plain constant */
+static void emit_const(struct draw *d, u32 reg)
+{
+	if (below(d, 2))
+		emit_lddw(d, reg);
+	else
+		emit_mov(d, reg);
+}
+
+static u32 log2_of(u32 len)
+{
+	return (u32)__builtin_ctz(len);
+}
+
+static s16 draw_slot(struct draw *d, u32 len)
+{
+	return (s16) - (s32)((1 + below(d, SLOT_CNT * 8 >> log2_of(len))) << log2_of(len));
+}
+
+static void fix_constant(struct draw *d, struct bpf_insn *insn)
+{
+	const u8 op = BPF_OP(insn->code);
+	const u32 width = BPF_CLASS(insn->code) == BPF_ALU64 ? 64 : 32;
+
+	if ((op == BPF_DIV || op == BPF_MOD) && !insn->imm)
+		insn->imm = 3;
+	if (op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH)
+		insn->imm = (s32)below(d, width);
+}
+
+/* A call, and new values for the registers it leaves without. */
+static void emit_call(struct draw *d, u32 func)
+{
+	if (func + 1 >= FUNC_CNT)
+		return;
+	d->calls[d->call_cnt].at = d->cnt;
+	d->calls[d->call_cnt++].callee = func + 1 + below(d, FUNC_CNT - func - 1);
+	emit(d, (struct bpf_insn){.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL});
+	for (u32 reg = 1; reg <= 5; reg++) {
+		d->no_target[d->cnt] = true;
+		emit_mov(d, reg);
+	}
+}
+
+/* The instruction after a plain jump is reached by a conditional one before it. */
+static void emit_jump(struct draw *d, const struct isa_op *op)
+{
+	const s32 off = (s32)below(d, 6);
+	struct bpf_insn insn = {.code = op->code};
+
+	emit(d, (struct bpf_insn){.code = BPF_JMP32 | BPF_JGT | BPF_K,
+			.dst_reg = below(d, 10),
+			.imm = draw_imm(d),
+			.off = 1});
+	d->no_target[d->cnt] = true;
+	if (op->form == ISA_FORM_JA32)
+		insn.imm = off;
+	else
+		insn.off = (s16)off;
+	emit(d, insn);
+}
+
+/* Draws one instruction of row op, or nothing if the row is not for such programs. */
+static void emit_row(struct draw *d, const struct isa_op *op, u32 func)
+{
+	struct bpf_insn insn = {.code = op->code, .dst_reg = below(d, 10), .src_reg = below(d, 10)};
+
+	if (op->key == ISA_KEY_OFF)
+		insn.off = (s16)op->key_val;
+	if (op->key == ISA_KEY_IMM)
+		insn.imm = op->key_val;
+	switch (op->form) {
+	case ISA_FORM_MOV_K:
+	case ISA_FORM_ALU_K:
+		insn.src_reg = 0;
+		insn.imm = draw_imm(d);
+		fix_constant(d, &insn);
+		break;
+	case ISA_FORM_JMP_K:
+		insn.src_reg = 0;
+		insn.imm = draw_imm(d);
+		insn.off = (s16)below(d, 8);
+		break;
+	case ISA_FORM_JMP_X: insn.off = (s16)below(d, 8); break;
+	case ISA_FORM_NEG:
+	case ISA_FORM_END: insn.src_reg = 0; break;
+	case ISA_FORM_ALU_X:
+	case ISA_FORM_MOV_X: break;
+	case ISA_FORM_LDX:
+	case ISA_FORM_LOAD_ACQ:
+		insn.src_reg = 10;
+		insn.off = draw_slot(d, isa_access_len(&insn));
+		break;
+	case ISA_FORM_ST:
+		insn.src_reg = 0;
+		insn.imm = draw_imm(d);
+		/* fallthrough */
+	case ISA_FORM_STX:
+	case ISA_FORM_ATOMIC:
+	case ISA_FORM_FETCH:
+	case ISA_FORM_XCHG:
+	case ISA_FORM_CMPXCHG:
+	case ISA_FORM_STORE_REL:
+		insn.dst_reg = 10;
+		insn.off = draw_slot(d, isa_access_len(&insn));
+		break;
+	case ISA_FORM_JA:
+	case ISA_FORM_JA32: emit_jump(d, op); return;
+	case ISA_FORM_CALL_LOCAL: emit_call(d, func); return;
+	case ISA_FORM_LDDW: emit_lddw(d, insn.dst_reg); return;
+	default: return;
+	}
+	emit(d, insn);
+}
+
+/* Jumps that leave the body or land inside of something go on to the next place where they may. */
+static void fix_jumps(struct draw *d, u32 start, u32 end)
+{
+	for (u32 i = start; i < end; i++) {
+		struct bpf_insn *insn = &d->insns[i];
+		u32 target;
+
+		if (!insn->code || !isa_is_jump(insn))
+			continue;
+		target = MIN(i + 1 + (u32)isa_jump_off(insn), end);
+		while (d->no_target[target])
+			target++;
+		if (insn->code == (BPF_JMP32 | BPF_JA))
+			insn->imm = (s32)(target - i - 1);
+		else if (insn->off != 1 || !d->no_target[i + 1])
+			insn->off = (s16)(target - i - 1);
+	}
+}
+
+static void emit_fold(struct draw *d, u32 reg)
+{
+	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_MUL | BPF_K, .imm = 0x9e3779b1});
+	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_XOR | BPF_X, .src_reg = reg});
+}
+
+static void emit_epilogue(struct draw *d)
+{
+	for (u32 reg = 1; reg < 10; reg++)
+		emit_fold(d, reg);
+	for (s32 slot = 1; slot <= SLOT_CNT; slot++) {
+		emit(d, (struct bpf_insn){.code = BPF_LDX | BPF_MEM | BPF_DW,
+				.dst_reg = 1,
+				.src_reg = 10,
+				.off = (s16)(slot * -8)});
+		emit_fold(d, 1);
+	}
+	/* test runs give 32 bits */
+	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1});
+	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = 1, .imm = 32});
+	emit(d, (struct bpf_insn){.code = BPF_ALU | BPF_XOR | BPF_X, .src_reg = 1});
+	emit(d, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
+}
+
+static void emit_func(struct draw *d, u32 func)
+{
+	const u32 first_reg = func ? 6 : 0;
+	u32 start;
+
+	d->subs[func] = (struct prog_sub){d->cnt, SLOT_CNT * 8};
+	emit_const(d, 0);
+	for (u32 reg = MAX(first_reg, 1); reg < 10; reg++)
+		emit_const(d, reg);
+	for (s32 slot = 1; slot <= SLOT_CNT; slot++)
+		emit(d, (struct bpf_insn){.code = BPF_ST | BPF_MEM | BPF_DW,
+				.dst_reg = 10,
+				.off = (s16)(slot * -8),
+				.imm = draw_imm(d)});
+	start = d->cnt;
+	for (u32 i = 0; i < BODY_CNT; i++)
+		emit_row(d, isa_op(below(d, ISA_CNT)), func);
+	fix_jumps(d, start, d->cnt);
+	emit_epilogue(d);
+}
+
+static void draw_program(struct draw *d)
+{
+	memset(d->no_target, 0, sizeof(d->no_target));
+	d->cnt = d->call_cnt = 0;
+	for (u32 func = 0; func < FUNC_CNT; func++)
+		emit_func(d, func);
+	/* every function has a caller, else the kernel refuses its code as unreachable */
+	for (u32 i = 0; i < d->call_cnt; i++)
+		d->insns[d->calls[i].at].imm =
+			(s32)(d->subs[d->calls[i].callee].start - d->calls[i].at - 1);
+}
+
+static bool calls_all(const struct draw *d)
+{
+	bool has_call[FUNC_CNT] = {true};
+
+	for (u32 i = 0; i < d->call_cnt; i++)
+		for (u32 func = 0; func < FUNC_CNT; func++)
+			has_call[func] |= d->calls[i].callee == func;
+	for (u32 func = 0; func < FUNC_CNT; func++)
+		if (!has_call[func])
+			return false;
+	return true;
+}
+
+/* ---- engines ---- */
+
+static char kernel_log[LOG_LEN];
+
+/* -errno, or 0 and the result. */
+static int run_kernel(const struct draw *d, u32 *ret_result)
+{
+	u8 packet[64] = {0};
+	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_XDP,
+		.insns = (u64)(uintptr_t)d->insns,
+		.insn_cnt = d->cnt,
+		.license = (u64)(uintptr_t) "GPL",
+		.log_buf = (u64)(uintptr_t)kernel_log,
+		.log_size = LOG_LEN,
+		.log_level = 0};
+	union bpf_attr test = {0};
+	int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load)), err = 0;
+
+	if (fd < 0 && errno != EPERM && errno != ENOSYS) {
+		load.log_level = 1;
+		fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+	}
+	if (fd < 0)
+		return -errno;
+	test.test.prog_fd = (u32)fd;
+	test.test.data_in = (u64)(uintptr_t)packet;
+	test.test.data_size_in = sizeof(packet);
+	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &test, sizeof(test)))
+		err = -errno;
+	close(fd);
+	if (!err)
+		*ret_result = test.test.retval;
+	return err;
+}
+
+static void print_program(const struct draw *d)
+{
+	struct buf line = BUF_INIT;
+
+	for (u32 i = 0; i < d->cnt; i++) {
+		buf_reset(&line);
+		isa_disasm(&line, &d->insns[i], NULL);
+		printf("%u: %s\n", i, buf_text(&line));
+		i += isa_is_lddw(&d->insns[i]);
+	}
+	buf_done(&line);
+}
+
+struct tally {
+	u32 programs, insns, kernel, jit;
+};
+
+static int compare(struct draw *d, struct run *run, struct tally *tally)
+{
+	const struct prog_code code = {d->insns, d->cnt, d->subs, FUNC_CNT};
+	struct prog_image image = {0};
+	u64 plain, checked, jitted;
+	u32 kernel = 0;
+	int err;
+
+	plain = interp_run(&code, NULL, run);
+	checked = interp_run_checked(&code, NULL, 0, NULL, run);
+	if (run->fault.kind || checked != plain) {
+		printf("interpreter %#" PRIx64 ", checked %#" PRIx64 ", fault %u at insn %u\n",
+			plain, checked, run->fault.kind, run->fault.insn_idx);
+		return 1;
+	}
+	err = jit_compile(&code, NULL, 0, &image);
+	if (err && err != -ENOSYS) {
+		printf("the JIT refuses the program: %s\n", strerror(-err));
+		return 2;
+	}
+	if (!err) {
+		jitted = image.entry(NULL, run);
+		jit_free(&image);
+		tally->jit++;
+		if (jitted != plain) {
+			printf("interpreter %#" PRIx64 ", JIT %#" PRIx64 "\n", plain, jitted);
+			return 1;
+		}
+	}
+	err = run_kernel(d, &kernel);
+	if (err == -EPERM || err == -ENOSYS)
+		return 0;
+	if (err) {
+		printf("the kernel refuses the program: %s\n%s\n", strerror(-err), kernel_log);
+		return 2;
+	}
+	tally->kernel++;
+	if (kernel == plain)
+		return 0;
+	printf("interpreter %#" PRIx64 ", kernel %#x\n", plain, kernel);
+	return 1;
+}
+
+static void note_rows(struct draw *d)
+{
+	for (u32 i = 0; i < d->cnt; i++) {
+		const struct isa_op *op = isa_find(&d->insns[i]);
+
+		if (op)
+			d->has_row[op->id] = true;
+		i += isa_is_lddw(&d->insns[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const u32 rounds = argc > 1 ? (u32)strtoul(argv[1], NULL, 0) : ROUNDS;
+	struct draw *d = mem_zalloc(sizeof(*d));
+	struct skep inst = {.cpu_cnt = 1};
+	struct run run = {.inst = &inst, .budget = 1 << 20};
+	struct tally tally = {0};
+	u32 row_cnt = 0;
+	int err = 0;
+
+	if (!d)
+		return 2;
+	d->seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	while (!err && tally.programs < rounds) {
+		draw_program(d);
+		if (!calls_all(d))
+			continue;
+		err = compare(d, &run, &tally);
+		if (err)
+			print_program(d);
+		note_rows(d);
+		tally.programs++;
+		tally.insns += d->cnt;
+	}
+	for (u32 id = 0; id < ISA_CNT; id++)
+		row_cnt += d->has_row[id];
+	printf("%u programs, %u instructions of %u rows; %u on the JIT, %u on the kernel%s\n",
+		tally.programs, tally.insns, row_cnt, tally.jit, tally.kernel,
+		tally.kernel ? "" : " (bpf(2) is not available: not compared)");
+	mem_free(d);
+	return err;
+}
