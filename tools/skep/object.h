@@ -1,0 +1,35 @@
+/*
+ * Object files: opening one through libbpf with errors that a reader can act on, and loading one of
+ * its programs alone.
+ */
+#ifndef SKEP_OBJECT_H
+#define SKEP_OBJECT_H
+
+#include <bpf/libbpf.h>
+
+#include "tool.h"
+
+/*
+ * Opens path, without loading. 0, or the exit status after an error that tells what is wrong with
+ * the file: missing, not ELF, not for BPF, cut short, without programs.
+ */
+int object_open(struct tool *t, const char *path, struct bpf_object **ret);
+/* The same without writing an error: its text goes to err. A negative errno. */
+int object_try_open(const char *path, struct bpf_object **ret, struct port_text *err);
+/*
+ * Loads the maps and prog (NULL: the first program) and nothing else. Gives a descriptor of the
+ * program for the caller to close.
+ */
+int object_load_one(struct tool *t, struct bpf_object *object, const char *path,
+	struct bpf_program *prog, int *ret_fd);
+/* After a failed load: an error with the verifier's last words, or what libbpf said. */
+int object_load_failed(struct tool *t, const char *path, const char *prog, int err);
+/* libbpf's last complaint, without its prefix and the newline; "" when it said nothing. */
+const char *object_libbpf_reason(struct tool *t, char *buf, size_t len);
+/*
+ * The verifier's last complaint: the last line of a log that is not statistics. Not terminated: its
+ * length goes to ret_len. NULL when the log is empty.
+ */
+const char *object_log_reason(const char *log, size_t *ret_len);
+
+#endif
