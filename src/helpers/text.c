@@ -40,9 +40,10 @@ static int parse_digits(const char *text, u32 base, u64 *ret_value)
 		p += 2;
 	const char *digits = p;
 
-	for (; digit_value((u8)*p) < base; p++)
-		overflow |= __builtin_mul_overflow(value, (u64)base, &value) |
-			    __builtin_add_overflow(value, (u64)digit_value((u8)*p), &value);
+	for (; digit_value((u8)*p) < base; p++) {
+		overflow |= __builtin_mul_overflow(value, (u64)base, &value);
+		overflow |= __builtin_add_overflow(value, (u64)digit_value((u8)*p), &value);
+	}
 	if (overflow)
 		return -ERANGE;
 	if (p == digits)
