@@ -22,7 +22,12 @@
 
 typedef unsigned __int128 u128;
 
-enum { DEPTH_MAX = 64 };
+enum {
+	DEPTH_MAX = 64,
+	BITS_MAX = 128,
+	EMPTY_MAX = 4096, /* elements without size */
+	MEMBERS_MAX = 1 << 20,
+};
 
 struct printer {
 	struct json *w;
@@ -35,7 +40,7 @@ const struct btf_type *btf_value_type(const struct btf *btf, u32 id)
 	const struct btf_type *t = btf__type_by_id(btf, id);
 
 	for (int depth = 0; t && depth < DEPTH_MAX; depth++) {
-		if (!btf_is_mod(t) && !btf_is_var(t))
+		if (!btf_is_mod(t) && !btf_is_typedef(t) && !btf_is_var(t))
 			return t;
 		t = btf__type_by_id(btf, t->type);
 	}
@@ -51,82 +56,87 @@ static size_t size_of(const struct btf *btf, u32 id)
 
 /* --- check ------------------------------------------------------------------------------------- */
 
-static int check(const struct btf *btf, u32 id, size_t len, int depth);
+struct checker {
+	const struct btf *btf;
+	u32 left; /* members that may still be looked at: nests of empty structs have no end */
+};
 
-static int check_members(const struct btf *btf, const struct btf_type *t, size_t len, int depth)
+static int check(struct checker *c, u32 id, size_t len, u32 bit_off, int depth);
+
+static int check_members(struct checker *c, const struct btf_type *t, size_t len, int depth)
 {
-	if (t->size > len)
-		return -EINVAL;
-	for (u32 i = 0; i < btf_vlen(t); i++) {
-		u32 off = btf_member_bit_offset(t, i), bits = btf_member_bitfield_size(t, i);
-		int err = 0;
+	int err = t->size > len ? -EINVAL : 0;
 
-		if (bits)
-			err = bits > 64 || ((size_t)off + bits + 7) / 8 > len ? -EINVAL : 0;
-		else if (off / 8 > len)
+	len = t->size;
+	for (u32 i = 0; i < btf_vlen(t) && !err; i++) {
+		u32 off = btf_member_bit_offset(t, i), bits = btf_member_bitfield_size(t, i);
+
+		if (!c->left-- || off / 8 > len || bits > BITS_MAX)
 			err = -EINVAL;
+		else if (bits)
+			err = ((size_t)off + bits + 7) / 8 > len ? -EINVAL : 0;
 		else
-			err = check(btf, btf_members(t)[i].type, len - off / 8, depth);
-		if (err)
-			return err;
+			err = check(c, btf_members(t)[i].type, len - off / 8, off % 8, depth);
 	}
-	return 0;
+	return err;
 }
 
-static int check_vars(const struct btf *btf, const struct btf_type *t, size_t len, int depth)
+static int check_vars(struct checker *c, const struct btf_type *t, size_t len, int depth)
 {
 	const struct btf_var_secinfo *vars = btf_var_secinfos(t);
+	int err = 0;
 
-	for (u32 i = 0; i < btf_vlen(t); i++) {
-		int err = vars[i].offset > len
-				  ? -EINVAL
-				  : check(btf, vars[i].type, len - vars[i].offset, depth);
+	for (u32 i = 0; i < btf_vlen(t) && !err; i++) {
+		const struct btf_type *var = btf__type_by_id(c->btf, vars[i].type);
 
-		if (err)
-			return err;
+		if (!var || !btf_is_var(var) || vars[i].offset > len)
+			err = -EINVAL;
+		else
+			err = check(c, vars[i].type, len - vars[i].offset, 0, depth);
 	}
-	return 0;
+	return err;
 }
 
-static int check_array(const struct btf *btf, const struct btf_type *t, size_t len, int depth)
+static int check_array(struct checker *c, const struct btf_type *t, size_t len, int depth)
 {
 	const struct btf_array *array = btf_array(t);
-	size_t elem = size_of(btf, array->type);
+	size_t elem = size_of(c->btf, array->type);
 
 	if (!array->nelems)
 		return 0;
-	if (elem == SIZE_MAX || (elem && array->nelems > len / elem))
+	if (elem == SIZE_MAX || array->nelems > (elem ? len / elem : EMPTY_MAX))
 		return -EINVAL;
-	return check(btf, array->type, elem, depth);
+	return check(c, array->type, elem, 0, depth);
 }
 
-static bool is_printable_size(const struct btf_type *t)
+static bool is_int_size(const struct btf_type *t)
 {
 	return t->size == 1 || t->size == 2 || t->size == 4 || t->size == 8;
 }
 
-/* A value of type id can be printed from len bytes. */
-static int check(const struct btf *btf, u32 id, size_t len, int depth)
+/* A value of type id can be printed from len bytes, bit_off (0-7) bits into the first. */
+static int check(struct checker *c, u32 id, size_t len, u32 bit_off, int depth)
 {
-	const struct btf_type *t = btf_value_type(btf, id);
+	const struct btf_type *t = btf_value_type(c->btf, id);
+	bool fits = false;
 
-	if (!t || ++depth > DEPTH_MAX)
+	if (!t || ++depth > DEPTH_MAX || (bit_off && !btf_is_int(t)))
 		return -EINVAL;
 	switch (btf_kind(t)) {
 	case BTF_KIND_INT:
-		return t->size <= len && (btf_int_offset(t) + btf_int_bits(t) + 7u) / 8 <= len
-			       ? 0
-			       : -EINVAL;
-	case BTF_KIND_ENUM: return t->size <= len && is_printable_size(t) ? 0 : -EINVAL;
-	case BTF_KIND_ENUM64: return len >= 8 && t->size == 8 ? 0 : -EINVAL;
-	case BTF_KIND_FLOAT: return t->size <= len ? 0 : -EINVAL;
-	case BTF_KIND_PTR: return len >= 8 ? 0 : -EINVAL;
+		fits = btf_int_bits(t) && btf_int_bits(t) <= BITS_MAX &&
+		       (bit_off + btf_int_offset(t) + btf_int_bits(t) + 7) / 8 <= len;
+		break;
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64: fits = t->size <= len && is_int_size(t); break;
+	case BTF_KIND_FLOAT: fits = t->size <= len; break;
+	case BTF_KIND_PTR: fits = len >= 8; break;
 	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION: return check_members(btf, t, len, depth);
-	case BTF_KIND_ARRAY: return check_array(btf, t, len, depth);
-	case BTF_KIND_DATASEC: return check_vars(btf, t, len, depth);
-	default: return -EINVAL;
+	case BTF_KIND_UNION: return check_members(c, t, len, depth);
+	case BTF_KIND_ARRAY: return check_array(c, t, len, depth);
+	case BTF_KIND_DATASEC: return check_vars(c, t, len, depth);
 	}
+	return fits ? 0 : -EINVAL;
 }
 
 /* --- print ------------------------------------------------------------------------------------- */
@@ -335,14 +345,21 @@ static void print(struct printer *p, u32 id, u32 bit_off, const u8 *data)
 	}
 }
 
+int btf_value_check(const struct btf *btf, u32 id, size_t len)
+{
+	struct checker c = {.btf = btf, .left = MEMBERS_MAX};
+
+	return size_of(btf, id) == len ? check(&c, id, len, 0, 0) : -EINVAL;
+}
+
 int btf_value_print(
 	struct json *w, const struct btf *btf, u32 id, const void *data, size_t len, bool text)
 {
 	struct printer p = {.w = w, .btf = btf, .text = text};
-	int err = check(btf, id, len, 0);
+	int err = btf_value_check(btf, id, len);
 
-	if (err || size_of(btf, id) != len)
-		return -EINVAL;
+	if (err)
+		return err;
 	print(&p, id, 0, data);
 	return 0;
 }

@@ -44,6 +44,9 @@ int btf_value_print(
 int btf_value_parse(const char *text, const struct btf *btf, u32 id, void *buf, size_t len,
 	char *why, size_t why_len);
 
+/* Whether values of type id exist, have len bytes, and all members lie inside them: 0, -EINVAL. */
+int btf_value_check(const struct btf *btf, u32 id, size_t len);
+
 /* The type id stands for, past typedefs, qualifiers, type tags and variables; NULL if not known. */
 const struct btf_type *btf_value_type(const struct btf *btf, u32 id);
 
