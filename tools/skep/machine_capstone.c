@@ -1,16 +1,18 @@
 /*
  * Disassembly with Capstone, in the AT&T notation that kernel developers read.
+ *
+ * The library is opened when it is needed, not when the command starts: its tables take longer to
+ * relocate than most verbs take to run, and a machine without it only lacks this one verb.
  */
 #include <capstone/capstone.h>
+#include <dlfcn.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "machine.h"
 
-struct machine {
-	csh handle;
-	cs_insn *insn;
-};
+#define TEXT_OF(number)	 #number
+#define SONAME_OF(major) "libcapstone.so." TEXT_OF(major)
 
 #if defined(__x86_64__)
 static const cs_arch arch = CS_ARCH_X86;
@@ -22,6 +24,48 @@ static const cs_mode mode = CS_MODE_ARM;
 #error "tell Capstone about this machine here"
 #endif
 
+struct machine {
+	void *library;
+	csh handle;
+	cs_insn *insn;
+	cs_err (*open)(cs_arch arch, cs_mode mode, csh *handle);
+	cs_err (*option)(csh handle, cs_opt_type type, size_t value);
+	cs_insn *(*alloc)(csh handle);
+	bool (*disasm)(csh handle, const u8 **code, size_t *len, u64 *addr, cs_insn *insn);
+	void (*free)(cs_insn *insn, size_t cnt);
+	cs_err (*close)(csh *handle);
+};
+
+/* POSIX lets a function's address be read through a pointer to it. */
+static bool find_functions(struct machine *m)
+{
+	const struct {
+		const char *name;
+		void *ret;
+	} all[] = {{"cs_open", &m->open}, {"cs_option", &m->option}, {"cs_malloc", &m->alloc},
+		{"cs_disasm_iter", &m->disasm}, {"cs_free", &m->free}, {"cs_close", &m->close}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		void *addr = dlsym(m->library, all[i].name);
+
+		if (!addr)
+			return false;
+		*(void **)all[i].ret = addr;
+	}
+	return true;
+}
+
+static bool start(struct machine *m)
+{
+	if (m->open(arch, mode, &m->handle))
+		return false;
+	m->option(m->handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+	m->insn = m->alloc(m->handle);
+	if (!m->insn)
+		m->close(&m->handle);
+	return m->insn;
+}
+
 struct machine *machine_open(const char **ret_why)
 {
 	struct machine *m = mem_zalloc(sizeof(*m));
@@ -29,16 +73,17 @@ struct machine *machine_open(const char **ret_why)
 	*ret_why = "out of memory";
 	if (!m)
 		return NULL;
-	if (cs_open(arch, mode, &m->handle)) {
+	*ret_why = "the disassembler is not installed (" SONAME_OF(
+		CS_API_MAJOR) "; on Debian "
+			      "libcapstone4); `file FILE` writes the bytes";
+	m->library = dlopen(SONAME_OF(CS_API_MAJOR), RTLD_NOW | RTLD_LOCAL);
+	if (m->library && find_functions(m)) {
 		*ret_why = "the Capstone library does not know this machine";
-		mem_free(m);
-		return NULL;
+		if (start(m))
+			return m;
 	}
-	cs_option(m->handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
-	m->insn = cs_malloc(m->handle);
-	if (m->insn)
-		return m;
-	cs_close(&m->handle);
+	if (m->library)
+		dlclose(m->library);
 	mem_free(m);
 	return NULL;
 }
@@ -47,8 +92,9 @@ void machine_close(struct machine *m)
 {
 	if (!m)
 		return;
-	cs_free(m->insn, 1);
-	cs_close(&m->handle);
+	m->free(m->insn, 1);
+	m->close(&m->handle);
+	dlclose(m->library);
 	mem_free(m);
 }
 
@@ -57,7 +103,7 @@ void machine_disasm(
 {
 	const u8 *at = code;
 
-	if (cs_disasm_iter(m->handle, &at, &len, &addr, m->insn)) {
+	if (m->disasm(m->handle, &at, &len, &addr, m->insn)) {
 		ret->len = m->insn->size;
 		snprintf(ret->mnemonic, sizeof(ret->mnemonic), "%s", m->insn->mnemonic);
 		snprintf(ret->operands, sizeof(ret->operands), "%s", m->insn->op_str);

@@ -149,22 +149,43 @@ int object_open(struct tool *t, const char *path, struct bpf_object **ret)
 	return err ? fail(t, "%s", text.text) : 0;
 }
 
-const char *object_log_reason(const char *log, size_t *ret_len)
+/* A complaint may follow the instruction on its line: "8: (5d) if ... infinite loop detected". */
+static const char *past_insn(const char *line, const char *end)
+{
+	static const char *const complaints[] = {"infinite loop detected"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(complaints); i++) {
+		const char *at = memmem(
+			line, (size_t)(end - line), complaints[i], strlen(complaints[i]));
+
+		if (at)
+			return at;
+	}
+	return line;
+}
+
+bool object_log_is_noise(const char *line)
 {
 	static const char *const noise[] = {"processed ", "verification time ", "stack depth ",
-		"max_states", "-- END", "mark_precise", "peak_states"};
+		"max_states", "-- END", "mark_precise", "peak_states", "cur state:", "old state:"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(noise); i++)
+		if (!strncmp(line, noise[i], strlen(noise[i])))
+			return true;
+	return false;
+}
+
+const char *object_log_reason(const char *log, size_t *ret_len)
+{
 	const char *end = log + strlen(log), *line;
 
 	for (; end > log; end = line) {
-		bool skip = false;
-
 		while (end > log && end[-1] == '\n')
 			end--;
 		for (line = end; line > log && line[-1] != '\n';)
 			line--;
-		for (size_t i = 0; i < ARRAY_SIZE(noise); i++)
-			skip |= !strncmp(line, noise[i], strlen(noise[i]));
-		if (!skip && end > line) {
+		if (end > line && !object_log_is_noise(line)) {
+			line = past_insn(line, end);
 			*ret_len = (size_t)(end - line);
 			return line;
 		}

@@ -111,18 +111,16 @@ static int parse_load(struct tool *t, struct args *a, struct load *l)
 	return err;
 }
 
-/* Without `type`, libbpf guessed from the section; what it could not guess is an error here. */
+/*
+ * Without `type`, libbpf guessed from the section; what it could not guess is an error here. All
+ * programs are loaded whatever is pinned, as in bpftool: program arrays may name any of them.
+ */
 static int set_types(struct tool *t, struct load *l)
 {
-	struct bpf_program *first = bpf_object__next_program(l->object, NULL), *p;
+	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, l->object)
 	{
-		if (!l->all && p != first) {
-			bpf_program__set_autoload(p, false);
-			continue;
-		}
-		bpf_program__set_autoload(p, true);
 		if (l->has_type) {
 			bpf_program__set_type(p, l->type);
 			bpf_program__set_expected_attach_type(p, l->attach_type);
@@ -228,14 +226,20 @@ static int pin_programs(struct tool *t, struct load *l)
 	return err;
 }
 
-/* The program that failed: the last one libbpf tried, the first without a descriptor. */
-static const char *failed_program(struct bpf_object *object)
+/* The program that failed, as libbpf names it: "prog 'NAME': BPF program load failed: ...". */
+static const char *failed_program(struct tool *t, struct bpf_object *object)
 {
+	const char *text = out_bpf_text(t);
 	struct bpf_program *p;
+	char mark[256];
 
-	bpf_object__for_each_program(
-		p, object) if (bpf_program__autoload(p) &&
-			       bpf_program__fd(p) < 0) return bpf_program__name(p);
+	bpf_object__for_each_program(p, object)
+	{
+		snprintf(mark, sizeof(mark), "prog '%s': BPF program load failed",
+			bpf_program__name(p));
+		if (strstr(text, mark))
+			return bpf_program__name(p);
+	}
 	return NULL;
 }
 
@@ -265,7 +269,7 @@ static int load_and_pin(struct tool *t, struct load *l)
 	out_bpf_forget(t);
 	err = bpf_object__load(l->object);
 	if (err)
-		return object_load_failed(t, l->path, failed_program(l->object), err);
+		return object_load_failed(t, l->path, failed_program(t, l->object), err);
 	if (l->pin_maps)
 		err = pin_all_maps(t, l);
 	if (err)

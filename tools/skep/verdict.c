@@ -32,10 +32,11 @@ struct span {
 	size_t len;
 };
 
-static const char *advice_for(const char *msg)
+/* What a complaint says is in the lines after the last instruction: the last one, and those before. */
+static const char *advice_for(const char *complaint)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
-		if (strstr(msg, hints[i].text))
+		if (strstr(complaint, hints[i].text))
 			return hints[i].advice;
 	return NULL;
 }
@@ -72,6 +73,35 @@ static void find_place(const char *log, struct span *insn, struct span *source)
 			*source = last_source;
 		}
 		log += len + (log[len] == '\n');
+	}
+}
+
+/* The rest of the log after the last instruction; the message when the log has none. */
+static const char *complaint_of(const struct verdict_info *v)
+{
+	struct span insn, source;
+
+	find_place(v->log, &insn, &source);
+	return insn.len ? insn.at : v->msg;
+}
+
+/* The lines between the last instruction and the message: they often say more than it does. */
+static void print_said(const struct verdict_info *v)
+{
+	struct span insn, source;
+	const char *line;
+
+	find_place(v->log, &insn, &source);
+	for (line = insn.len ? insn.at + insn.len : NULL; line && *line;) {
+		size_t len;
+
+		line += *line == '\n';
+		len = strcspn(line, "\n");
+		if (len == strlen(v->msg) && !memcmp(line, v->msg, len))
+			return;
+		if (len && !object_log_is_noise(line))
+			printf("\tsaid %.*s\n", (int)len, line);
+		line += len;
 	}
 }
 
@@ -117,7 +147,8 @@ static void print_text(const struct verdict_info *v)
 	}
 	if (v->verdict == VERDICT_REJECTED) {
 		print_place(v->log);
-		advice = advice_for(v->msg);
+		print_said(v);
+		advice = advice_for(complaint_of(v));
 		if (advice)
 			printf("\thint %s\n", advice);
 	}
@@ -127,7 +158,7 @@ static void print_text(const struct verdict_info *v)
 
 static void print_json(struct tool *t, const struct verdict_info *v)
 {
-	const char *name = errno_name(v->err), *advice = advice_for(v->msg);
+	const char *name = errno_name(v->err), *advice = NULL;
 	struct json *w = &t->w;
 
 	json_start_object(w);
@@ -147,7 +178,9 @@ static void print_json(struct tool *t, const struct verdict_info *v)
 	json_uint_field(w, "peak_states", v->peak_states);
 	json_uint_field(w, "time_us", v->time_us);
 	json_string_field(w, "msg", v->msg);
-	if (v->verdict == VERDICT_REJECTED && advice)
+	if (v->verdict == VERDICT_REJECTED)
+		advice = advice_for(complaint_of(v));
+	if (advice)
 		json_string_field(w, "hint", advice);
 	json_string_field(w, "log", v->show_log || v->err ? v->log : "");
 	json_end_object(w);
