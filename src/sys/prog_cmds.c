@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -241,6 +242,8 @@ static int read_func_info(struct load *load)
 	buf_done(&text);
 	if (err)
 		return err;
+	if ((u64)recs.cnt * sizeof(*load->func_info) > INT_MAX)
+		return -ENOMEM;
 	/* One record a function, and a function has an instruction. */
 	if (recs.cnt > attr->insn_cnt) {
 		say(load, "number of funcs in func_info doesn't match number of subprogs\n");
