@@ -14,8 +14,7 @@ struct prefix {
 };
 
 struct rule {
-	__u32 drop; /* 1: drop, 0: let pass */
-	__u32 reserved;
+	__u64 drop; /* 1: drop, 0: let pass */
 	__u64 frames;
 };
 
