@@ -183,7 +183,7 @@ static void emit_row(struct draw *d, const struct isa_op *op, u32 func)
 	case ISA_FORM_ST:
 		insn.src_reg = 0;
 		insn.imm = draw_imm(d);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case ISA_FORM_STX:
 	case ISA_FORM_ATOMIC:
 	case ISA_FORM_FETCH:
