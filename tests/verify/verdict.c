@@ -59,11 +59,11 @@ void verdict_text(const struct verdict *verdict, char *out, size_t len)
 		snprintf(out, len, "%s%s%s", name, verdict->words[0] ? " " : "", verdict->words);
 }
 
-/* Figures, and the states of an endless loop, stand after the complaint. */
+/* Figures, the states of an endless loop and source lines ("; …") may stand after the complaint. */
 static bool is_figure(const char *line)
 {
-	static const char *const starts[] = {
-		"processed ", "verification time ", "stack depth ", "cur state:", "old state:"};
+	static const char *const starts[] = {"processed ", "verification time ", "stack depth ",
+		"cur state:", "old state:", "; "};
 
 	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
 		if (!strncmp(line, starts[i], strlen(starts[i])))
