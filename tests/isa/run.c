@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -437,6 +438,8 @@ int main(int argc, char **argv)
 	struct suite suite = {0};
 	int i = 1;
 
+	/* a plugin may end without reading its input */
+	signal(SIGPIPE, SIG_IGN);
 	for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
 		if (!strcmp(argv[i], "--cover"))
 			suite.must_cover = true;

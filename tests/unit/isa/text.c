@@ -324,6 +324,62 @@ static void every_failing_allocation_is_reported(void **state)
 	mem_free(insns);
 }
 
+static u64 next_random(u64 *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return *seed >> 20;
+}
+
+static void any_eight_bytes_have_a_text(void **state)
+{
+	struct buf out = BUF_INIT;
+	struct bpf_insn insn[2];
+	u64 seed = 7, word;
+
+	for (u32 i = 0; i < 200000; i++) {
+		word = next_random(&seed) << 20 ^ next_random(&seed);
+		memcpy(&insn[0], &word, sizeof(word));
+		memset(&insn[1], (int)(word & 0xff), sizeof(insn[1]));
+		buf_reset(&out);
+		assert_int_equal(isa_disasm(&out, insn, NULL), 0);
+		assert_true(out.len > 5);
+		isa_disasm_text(&out, insn);
+		isa_check(insn, 1 + (u32)(word & 1), &out);
+	}
+	buf_done(&out);
+}
+
+/* Lines of words that programs are made of, in any order: a program or a complaint, nothing else. */
+static void any_text_is_a_program_or_named(void **state)
+{
+	static const char *const words[] = {"r0", "%r1", "w10", "=", "+=", "s>>=", "*(u64 *)(",
+		"r2 +8)", "-4", "0x10", ",", "[%r10-8]", "mov", "lddw", "func", "call", "local",
+		"exit", "goto", "pc+1", "L:", "L", "(07)", "3:", "lock", "fetch", "add", "\n", "\n",
+		"#", ";", "s8", "(", "call bpf_map_lookup_elem#", "99999999999999999999", "\t",
+		"if", "s<", "may_goto", "%"};
+	struct buf text = BUF_INIT, err = BUF_INIT;
+	struct bpf_insn *insns;
+	u64 seed = 9, programs = 0;
+	u32 cnt;
+	int ret;
+
+	for (u32 i = 0; i < 20000; i++) {
+		buf_reset(&text);
+		buf_reset(&err);
+		for (u32 left = (u32)next_random(&seed) % 8; left; left--)
+			buf_printf(&text, "%s ", words[next_random(&seed) % ARRAY_SIZE(words)]);
+		ret = isa_asm(buf_text(&text), &insns, &cnt, &err);
+		assert_true(ret ? ret == -EINVAL && err.len : !err.len);
+		if (ret)
+			continue;
+		programs += cnt > 0;
+		mem_free(insns);
+	}
+	assert_true(programs > 100);
+	buf_done(&text);
+	buf_done(&err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +391,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_program_is_named_with_its_line),
 		cmocka_unit_test(a_short_jump_does_not_reach_a_far_label),
 		cmocka_unit_test(every_failing_allocation_is_reported),
+		cmocka_unit_test(any_eight_bytes_have_a_text),
+		cmocka_unit_test(any_text_is_a_program_or_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
