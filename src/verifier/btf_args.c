@@ -1,0 +1,120 @@
+/*
+ * The arguments of a global function as its BTF declares them: numbers, the context, or memory of the
+ * pointed-to type's size. Whoever calls it must pass these; its body may rely on them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "btf/btf.h"
+#include "verifier/env.h"
+#include "verifier/static.h"
+
+enum { TAG_CTX = 1, TAG_NONNULL = 2, TAG_NULLABLE = 4 };
+
+static int read_tags(struct vf_env *env, u32 func_id, u32 arg_no, u32 *ret_tags)
+{
+	const struct btf_obj *btf = env->params->btf;
+	u32 id = 0;
+
+	*ret_tags = 0;
+	while (!btf_find_decl_tag(btf, func_id, arg_no, "arg:", id, &id)) {
+		const char *tag = btf_type_name(btf, id) + strlen("arg:");
+
+		if (!strcmp(tag, "ctx"))
+			*ret_tags |= TAG_CTX;
+		else if (!strcmp(tag, "nonnull"))
+			*ret_tags |= TAG_NONNULL;
+		else if (!strcmp(tag, "nullable"))
+			*ret_tags |= TAG_NULLABLE;
+		else
+			return vf_complain(env, VF_C_UNSUPPORTED_ARG_TAG, tag);
+	}
+	return 0;
+}
+
+static bool is_ctx(const struct vf_env *env, u32 type_id)
+{
+	const struct btf_obj *btf = env->params->btf;
+	const struct btf_type *t = btf_type_at(btf, type_id);
+
+	return btf_type_is_struct(t) && !strcmp(btf_type_name(btf, type_id), env->type->ctx_name);
+}
+
+static int read_pointer(
+	struct vf_env *env, u32 pointee, u32 arg_no, u32 tags, struct vf_arg *ret_arg)
+{
+	const struct btf_obj *btf = env->params->btf;
+	int err;
+
+	pointee = btf_skip_modifiers(btf, pointee);
+	if (tags & TAG_CTX || is_ctx(env, pointee)) {
+		if (tags & ~TAG_CTX)
+			return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
+		ret_arg->kind = VF_ARG_CTX;
+		return 0;
+	}
+	if (tags & TAG_NULLABLE)
+		return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
+	ret_arg->kind = VF_ARG_MEM;
+	ret_arg->may_be_null = !(tags & TAG_NONNULL);
+	err = btf_size(btf, pointee, NULL, &ret_arg->mem_size);
+	if (err)
+		return vf_complain(env, VF_C_GLOBAL_ARG_SIZE, arg_no,
+			btf_kind_name(btf_type_kind(btf_type_at(btf, pointee))),
+			btf_type_name(btf, pointee), err);
+	return 0;
+}
+
+static int read_arg(struct vf_env *env, const struct vf_sub *sub, u32 func_id, u32 arg_no,
+	u32 type_id, struct vf_arg *ret_arg)
+{
+	const struct btf_obj *btf = env->params->btf;
+	const struct btf_type *t;
+	u32 tags;
+	int err = read_tags(env, func_id, arg_no, &tags);
+
+	if (err)
+		return err;
+	t = btf_type_at(btf, btf_skip_modifiers(btf, type_id));
+	if (btf_type_is(t, BTF_KIND_PTR))
+		return read_pointer(env, t->type, arg_no, tags, ret_arg);
+	if (tags)
+		return vf_complain(env, VF_C_GLOBAL_TAG_NOT_POINTER, arg_no);
+	if (!btf_type_is(t, BTF_KIND_INT) && !btf_type_is_enum(t))
+		return vf_complain(env, VF_C_GLOBAL_ARG_TYPE, arg_no,
+			btf_kind_name(btf_type_kind(t)), sub->name);
+	ret_arg->kind = VF_ARG_SCALAR;
+	return 0;
+}
+
+int vf_btf_args(struct vf_env *env, u32 sub_no)
+{
+	struct vf_sub *sub = &env->subs[sub_no];
+	const struct btf_obj *btf = env->params->btf;
+	const struct btf_type *ret;
+	struct btf_proto proto;
+	u32 func_id, arg_cnt;
+	int err;
+
+	if (sub->has_args)
+		return 0;
+	if (!btf || sub_no >= env->func_info_cnt)
+		return vf_complain(env, VF_C_GLOBAL_TYPE, sub->name);
+	func_id = env->func_info[sub_no].type_id;
+	if (btf_proto_of(btf, func_id, &proto))
+		return vf_complain(env, VF_C_GLOBAL_TYPE, sub->name);
+	arg_cnt = proto.arg_cnt + proto.is_variadic;
+	if (arg_cnt > VF_ARG_CNT)
+		return vf_complain(env, VF_C_GLOBAL_ARG_CNT, sub->name, arg_cnt, VF_ARG_CNT);
+	ret = btf_type_at(btf, btf_skip_modifiers(btf, proto.ret_id));
+	if (!btf_type_is(ret, BTF_KIND_INT) && !btf_type_is_enum(ret))
+		return vf_complain(env, VF_C_GLOBAL_RETURN, sub->name);
+	for (u32 i = 0; i < arg_cnt; i++) {
+		err = read_arg(env, sub, func_id, i, proto.args[i].type, &sub->args[i]);
+		if (err)
+			return err;
+	}
+	sub->arg_cnt = arg_cnt;
+	sub->has_args = true;
+	return 0;
+}

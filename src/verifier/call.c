@@ -1,0 +1,150 @@
+/*
+ * Helper calls: one engine for all prototypes (core/helper.h). Arguments are checked in order, because a
+ * map argument gives meaning to the key and value that follow, and memory to the size after it. Then R0-R5
+ * become what the helper leaves.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "verifier/access.h"
+#include "verifier/call_arg.h"
+#include "verifier/precision.h"
+#include "verifier/step.h"
+
+enum { MAX_ERRNO_RET = 4095 };
+
+static const char *name_of(u32 id)
+{
+	const char *name = isa_helper_name(id);
+
+	return name ? name : "unknown";
+}
+
+static int find_helper(struct vf_env *env, u32 id, const struct hlp_proto **ret_hlp)
+{
+	const struct skep *inst = env->params->inst;
+	const struct hlp_proto *hlp = id < inst->helper_cnt ? inst->helpers[id] : NULL;
+
+	if (!isa_helper_name(id) && id)
+		return vf_complain(env, VF_C_HELPER_ID, name_of(id), (int)id);
+	if (!hlp || !(hlp->progs & 1ull << env->type->type)) {
+		if (hlp && !hlp->fn)
+			return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(id), id);
+		return vf_complain(env, VF_C_HELPER_PROG, id ? name_of(id) : "unknown", id);
+	}
+	if (!hlp->fn)
+		return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(id), id);
+	if (hlp->gpl_only && !env->params->is_gpl)
+		return vf_complain(env, VF_C_HELPER_GPL);
+	if (hlp->may_sleep)
+		return vf_complain(env, VF_C_HELPER_SLEEP);
+	*ret_hlp = hlp;
+	return 0;
+}
+
+/* Whether the map's type is one the helper works on, and a read-only map stays unchanged. */
+static int check_map(struct vf_env *env, const struct hlp_proto *hlp, const struct map *map)
+{
+	bool changes = hlp->id == BPF_FUNC_map_update_elem || hlp->id == BPF_FUNC_map_delete_elem ||
+		       hlp->id == BPF_FUNC_map_push_elem || hlp->id == BPF_FUNC_map_pop_elem;
+
+	if (map && changes && map->flags & BPF_F_RDONLY_PROG)
+		return vf_complain(env, VF_C_HELPER_MAP_RDONLY);
+	return 0;
+}
+
+static int check_map_type(struct vf_env *env, const struct hlp_proto *hlp, const struct map *map)
+{
+	if (map && !(hlp->maps & 1ull << map->type->type))
+		return vf_complain(
+			env, VF_C_HELPER_MAP, map->type->type, name_of(hlp->id), hlp->id);
+	return 0;
+}
+
+/* The helper fills a stretch of the stack whose place is known: the same as storing to it. */
+static int store_raw(struct vf_env *env, const struct vf_call *call)
+{
+	for (u32 i = 0; i < call->raw_size; i++) {
+		struct vf_access acc = {
+			.regno = call->raw_regno,
+			.off = i,
+			.size = 1,
+			.is_write = true,
+			.value = VF_NO_REG,
+		};
+		int err = vf_access(env, &acc);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What is irregular about results: bounds that Linux knows of single helpers. */
+static void refine_result(struct vf_env *env, const struct hlp_proto *hlp, struct vf_reg *r0)
+{
+	if (hlp->id == BPF_FUNC_get_smp_processor_id && env->params->inst->cpu_cnt)
+		r0->num = vf_scalar_between(0, env->params->inst->cpu_cnt - 1);
+}
+
+static bool is_array(const struct map *map)
+{
+	return map->type->type == BPF_MAP_TYPE_ARRAY ||
+	       map->type->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+static void set_result(struct vf_env *env, const struct hlp_proto *hlp, const struct vf_call *call)
+{
+	struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
+
+	switch (hlp->ret) {
+	case HLP_RET_INTEGER:
+		vf_reg_unknown(r0);
+		refine_result(env, hlp, r0);
+		break;
+	case HLP_RET_VOID: break;
+	case HLP_RET_MAP_VALUE:
+	case HLP_RET_MAP_VALUE_OR_NULL:
+		vf_reg_pointer(r0, VF_MAP_VALUE);
+		r0->map = call->map;
+		/* an element of an array that is known to exist */
+		r0->may_be_null = hlp->ret == HLP_RET_MAP_VALUE_OR_NULL &&
+				  !(hlp->id == BPF_FUNC_map_lookup_elem && is_array(call->map) &&
+					  call->has_key && call->key < call->map->max_entries);
+		if (r0->may_be_null)
+			r0->id = ++env->id_gen;
+		break;
+	}
+}
+
+int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
+{
+	struct vf_call call = {0};
+	const struct hlp_proto *hlp = NULL;
+	int err = find_helper(env, insn->imm, &hlp);
+
+	if (err)
+		return err;
+	call.hlp = hlp;
+	for (u32 i = 0; i < HLP_ARG_MAX; i++) {
+		err = vf_call_arg(env, &call, i);
+		if (err)
+			return err;
+	}
+	err = check_map(env, hlp, call.map);
+	if (!err)
+		err = store_raw(env, &call);
+	if (err)
+		return err;
+	/* Linux looks at the map's type last */
+	vf_regs_clobber(env);
+	err = check_map_type(env, hlp, call.map);
+	if (err)
+		return err;
+	if ((hlp->ret == HLP_RET_MAP_VALUE || hlp->ret == HLP_RET_MAP_VALUE_OR_NULL) && !call.map)
+		return vf_complain(env, VF_C_HELPER_NO_MAP);
+	set_result(env, hlp, &call);
+	if (hlp->changes_pkt)
+		vf_packet_forget(env);
+	return 0;
+}

@@ -1,0 +1,127 @@
+/*
+ * Calls of the program's own functions. A static one is explored as part of the caller's path, in a new
+ * frame. A global one is verified on its own for any arguments that fit its BTF; a call then only has to
+ * fit, and yields an unknown number.
+ */
+#include <errno.h>
+
+#include "verifier/access.h"
+#include "verifier/call_arg.h"
+#include "verifier/static.h"
+#include "verifier/step.h"
+
+/* Memory given to a global function must be good for reading and writing, if it is not null. */
+static int check_memory(struct vf_env *env, u32 regno, const struct vf_arg *arg, u32 arg_no)
+{
+	struct vf_reg *reg = &vf_regs(env)[regno], saved = *reg;
+	int err;
+
+	if (!(vf_kind_bits(reg->kind) & KIND_MOVED)) {
+		err = vf_reg_unmoved(env, regno);
+		if (err)
+			return err;
+	}
+	if (!vf_is_null(reg)) {
+		vf_reg_not_null(reg);
+		err = vf_call_mem(env, NULL, regno, arg->mem_size, false, true);
+		if (!err)
+			err = vf_call_mem(env, NULL, regno, arg->mem_size, true, true);
+		*reg = saved;
+		if (err)
+			return -EINVAL;
+	}
+	if (!arg->may_be_null && (reg->may_be_null || vf_is_null(reg)))
+		return vf_complain(env, VF_C_GLOBAL_NULL, arg_no);
+	return 0;
+}
+
+static int check_arg(struct vf_env *env, const struct vf_sub *sub, u32 arg_no)
+{
+	const struct vf_arg *arg = &sub->args[arg_no];
+	u32 regno = BPF_REG_1 + arg_no;
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+	int err;
+
+	switch (arg->kind) {
+	case VF_ARG_SCALAR:
+		return vf_is_scalar(reg) ? 0 : vf_complain(env, VF_C_GLOBAL_SCALAR, regno);
+	case VF_ARG_CTX:
+		if (!(vf_kind_bits(reg->kind) & KIND_MOVED)) {
+			err = vf_reg_unmoved(env, regno);
+			if (err)
+				return err;
+		}
+		return reg->kind == VF_CTX ? 0 : vf_complain(env, VF_C_GLOBAL_CTX, arg_no);
+	default: return check_memory(env, regno, arg, arg_no);
+	}
+}
+
+static int call_global(struct vf_env *env, u32 no)
+{
+	struct vf_sub *sub = &env->subs[no];
+	int err = vf_btf_args(env, no);
+
+	for (u32 i = 0; i < sub->arg_cnt && !err; i++)
+		err = check_arg(env, sub, i);
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		return vf_complain_err(env, err, VF_C_GLOBAL_ARGS, no, sub->name);
+	if (vf_logs_insns(env))
+		vf_note(env, "Func#%u ('%s') is global and assumed valid.\n", no, sub->name);
+	if (sub->changes_pkt)
+		vf_packet_forget(env);
+	sub->is_called = true;
+	vf_regs_clobber(env);
+	vf_reg_unknown(&vf_regs(env)[BPF_REG_0]);
+	return 0;
+}
+
+int vf_call_sub(struct vf_env *env, const struct bpf_insn *insn)
+{
+	struct vf_state *st = env->cur;
+	struct vf_frame *caller = vf_top(st), *callee;
+	int no = vf_sub_at(env, env->insn_idx + insn->imm + 1);
+
+	if (no < 0)
+		return vf_complain(env, VF_C_CALL_TARGET);
+	if (env->subs[no].is_global)
+		return call_global(env, no);
+	if (st->top + 1 >= PROG_FRAME_MAX)
+		return vf_complain(env, VF_C_FRAMES, st->top + 2);
+	callee = vf_frame_new(env, st->top + 1, no, env->insn_idx);
+	if (!callee)
+		return -ENOMEM;
+	for (u32 r = BPF_REG_1; r <= BPF_REG_5; r++)
+		callee->regs[r] = caller->regs[r];
+	vf_regs_clobber(env);
+	st->frames[++st->top] = callee;
+	env->insn_idx = env->subs[no].start - 1;
+	if (vf_logs_insns(env)) {
+		vf_note(env, "caller:\n");
+		vf_log_frame(env, st, caller->no, true);
+		vf_note(env, "callee:\n");
+		vf_log_frame(env, st, callee->no, true);
+	}
+	return 0;
+}
+
+int vf_return_sub(struct vf_env *env)
+{
+	struct vf_state *st = env->cur;
+	struct vf_frame *callee = vf_top(st), *caller = st->frames[st->top - 1];
+
+	if (callee->regs[BPF_REG_0].kind == VF_STACK)
+		return vf_complain(env, VF_C_RETURN_STACK);
+	caller->regs[BPF_REG_0] = callee->regs[BPF_REG_0];
+	env->insn_idx = callee->callsite + 1;
+	if (vf_logs_insns(env)) {
+		vf_note(env, "returning from callee:\n");
+		vf_log_frame(env, st, callee->no, true);
+		vf_note(env, "to caller at %u:\n", env->insn_idx);
+		vf_log_frame(env, st, caller->no, true);
+	}
+	st->frames[st->top--] = NULL;
+	vf_frame_free(env, callee);
+	return 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * The context: only whole fields (or aligned parts of fields that allow it) at constant offsets, as the
+ * rows of the program type say. The access is rewritten later, so one instruction may not see both a
+ * context and something else.
+ */
+#include <errno.h>
+
+#include "verifier/access.h"
+#include "verifier/step.h"
+
+static bool is_allowed(const struct vf_env *env, const struct ctx_field *field, bool is_write)
+{
+	if (field->attach_types &&
+		(env->params->expected_attach_type > 63 ||
+			!(field->attach_types & 1ull << env->params->expected_attach_type)))
+		return false;
+	return (field->access & (is_write ? CTX_WR : CTX_RD)) != 0;
+}
+
+const struct ctx_field *vf_ctx_field(const struct vf_env *env, s32 off, u32 size, bool is_write)
+{
+	for (u32 i = 0; i < env->type->field_cnt; i++) {
+		const struct ctx_field *field = &env->type->fields[i];
+
+		if (off < field->off || off + (s64)size > field->off + field->size)
+			continue;
+		if (!is_allowed(env, field, is_write) || off % size)
+			return NULL;
+		if (size == field->size)
+			return field;
+		/* a part of a field: loads only */
+		return !is_write && field->access & CTX_NARROW ? field : NULL;
+	}
+	return NULL;
+}
+
+int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
+{
+	static const u8 kinds[] = {
+		[CTX_SCALAR] = VF_SCALAR,
+		[CTX_PACKET] = VF_PACKET,
+		[CTX_PACKET_END] = VF_PACKET_END,
+		[CTX_PACKET_META] = VF_PACKET_META,
+	};
+	const struct ctx_field *field;
+	struct vf_reg *value;
+	int err = vf_reg_unmoved(env, acc->regno);
+
+	if (err)
+		return err;
+	field = vf_ctx_field(env, acc->off, acc->size, acc->is_write);
+	if (!field || (acc->is_signed && field->reg != CTX_SCALAR)) {
+		err = vf_complain(env, VF_C_CTX_ACCESS, acc->off, acc->size);
+		return err;
+	}
+	if (acc->is_write && field->step_cnt != 1)
+		return vf_complain(env, VF_C_UNSUPPORTED_CTX_WRITE, field->name);
+	if (acc->is_write || acc->value < 0)
+		return 0;
+	value = &vf_regs(env)[acc->value];
+	if (field->reg == CTX_SCALAR)
+		vf_reg_unknown(value);
+	else
+		vf_reg_pointer(value, kinds[field->reg]);
+	return 0;
+}

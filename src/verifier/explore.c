@@ -1,0 +1,244 @@
+/*
+ * The worklist. A path ends at an exit or where a saved state shows that nothing new can come; then the
+ * branch left open last is taken up. The number of instructions processed is bounded, which bounds loops.
+ */
+#include "verifier/explore.h"
+
+#include <errno.h>
+
+#include "verifier/precision.h"
+#include "verifier/prune.h"
+#include "verifier/static.h"
+#include "verifier/step.h"
+
+int vf_explore_push(struct vf_env *env, u32 insn_idx, u32 prev_idx, struct vf_state **ret_state)
+{
+	struct vf_pending *pending = vf_alloc(env, sizeof(*pending));
+
+	if (!pending)
+		return -ENOMEM;
+	if (vf_state_copy(env, &pending->st, env->cur) ||
+		vf_hist_copy(env, &pending->st, env->cur)) {
+		vf_state_done(env, &pending->st);
+		vf_free(env, pending, sizeof(*pending));
+		return -ENOMEM;
+	}
+	pending->insn_idx = insn_idx;
+	pending->prev_idx = prev_idx;
+	pending->log_pos = vf_log_pos(env);
+	pending->next = env->pending;
+	env->pending = pending;
+	if (pending->st.parent)
+		pending->st.parent->branches++;
+	if (++env->pending_cnt > VF_PENDING_MAX)
+		return vf_complain(env, VF_C_PENDING, env->pending_cnt);
+	*ret_state = &pending->st;
+	return 0;
+}
+
+/* Takes up the branch left open last; false when there is none. */
+static bool pop(struct vf_env *env)
+{
+	struct vf_pending *pending = env->pending;
+
+	if (!pending)
+		return false;
+	vf_state_done(env, env->cur);
+	*env->cur = pending->st;
+	env->insn_idx = pending->insn_idx;
+	env->prev_idx = pending->prev_idx;
+	vf_log_rewind(env, pending->log_pos);
+	env->pending = pending->next;
+	env->pending_cnt--;
+	vf_free(env, pending, sizeof(*pending));
+	return true;
+}
+
+static void log_before(struct vf_env *env, bool *print_state)
+{
+	if (vf_logs_full(env) && *print_state) {
+		vf_note(env, "\nfrom %d to %u:", env->prev_idx, env->insn_idx);
+		vf_log_frame(env, env->cur, env->cur->top, true);
+		*print_state = false;
+	}
+	if (!vf_logs_insns(env))
+		return;
+	if (vf_log_is_touched(env))
+		vf_log_after_insn(env, env->cur, env->cur->top);
+	vf_log_source(env, env->insn_idx);
+	vf_log_insn(env, env->insn_idx);
+}
+
+static void log_pruned(struct vf_env *env, bool print_state)
+{
+	if (!vf_logs_insns(env))
+		return;
+	if (print_state)
+		vf_note(env, "\nfrom %d to %u: safe\n", env->prev_idx, env->insn_idx);
+	else
+		vf_note(env, "%u: safe\n", env->insn_idx);
+}
+
+/* Runs the instruction at env->insn_idx; *ret_done: the path ended. */
+static int advance(struct vf_env *env, bool *print_state, bool *ret_done)
+{
+	struct vf_state *st = env->cur;
+	enum vf_next next;
+	bool is_pruned;
+	s32 idx;
+	int err;
+
+	env->hist_at = -1;
+	if (env->insn_idx >= env->insn_cnt)
+		return vf_complain(env, VF_C_INSN_IDX, env->insn_idx, env->insn_cnt);
+	if (++env->stats.insns_processed > VF_INSNS_MAX)
+		return vf_complain(env, VF_C_TOO_LARGE, env->stats.insns_processed);
+	st->last_idx = env->prev_idx;
+	st->insn_idx = env->insn_idx;
+	if (env->aux[env->insn_idx].is_prune) {
+		err = vf_prune(env, &is_pruned);
+		if (err)
+			return err;
+		if (is_pruned) {
+			log_pruned(env, *print_state);
+			*ret_done = true;
+			return 0;
+		}
+	}
+	if (env->aux[env->insn_idx].is_jump) {
+		err = vf_hist_push(env, 0, 0, 0, 0);
+		if (err)
+			return err;
+	}
+	log_before(env, print_state);
+	env->aux[env->insn_idx].is_seen = true;
+	idx = env->insn_idx;
+	err = vf_step(env, print_state, &next);
+	if (err)
+		return err;
+	env->prev_idx = idx;
+	*ret_done = next == VF_NEXT_DONE;
+	return 0;
+}
+
+static int explore_paths(struct vf_env *env)
+{
+	bool print_state = false, done;
+	int err;
+
+	for (;;) {
+		done = false;
+		err = advance(env, &print_state, &done);
+		if (err)
+			return err;
+		if (!done)
+			continue;
+		vf_log_touch_all(env);
+		vf_prune_path_end(env, env->cur);
+		if (!pop(env))
+			return 0;
+		print_state = true;
+	}
+}
+
+/* The entry state of the main program, or of a global function with arguments as its BTF says. */
+static int enter(struct vf_env *env, u32 sub_no)
+{
+	struct vf_sub *sub = &env->subs[sub_no];
+	struct vf_frame *frame = vf_frame_new(env, 0, sub_no, -1);
+	int err;
+
+	if (!frame)
+		return -ENOMEM;
+	env->cur->frames[0] = frame;
+	env->cur->branches = 1;
+	env->cur->first_idx = sub->start;
+	env->cur->insn_idx = sub->start;
+	if (!sub_no) {
+		vf_reg_pointer(&frame->regs[BPF_REG_1], VF_CTX);
+		return 0;
+	}
+	vf_note(env, "Validating %s() func#%u...\n", sub->name, sub_no);
+	err = vf_btf_args(env, sub_no);
+	for (u32 i = 0; i < sub->arg_cnt && !err; i++) {
+		struct vf_reg *reg = &frame->regs[BPF_REG_1 + i];
+
+		switch (sub->args[i].kind) {
+		case VF_ARG_SCALAR: vf_reg_unknown(reg); break;
+		case VF_ARG_CTX: vf_reg_pointer(reg, VF_CTX); break;
+		case VF_ARG_MEM:
+			vf_reg_pointer(reg, VF_MEM);
+			reg->mem_size = sub->args[i].mem_size;
+			reg->may_be_null = sub->args[i].may_be_null;
+			reg->id = reg->may_be_null ? ++env->id_gen : 0;
+			break;
+		}
+	}
+	return err;
+}
+
+static int explore_sub(struct vf_env *env, u32 sub_no)
+{
+	u64 log_pos = 0;
+	int err;
+
+	env->cur = vf_alloc(env, sizeof(*env->cur));
+	if (!env->cur)
+		return -ENOMEM;
+	env->insn_idx = env->subs[sub_no].start;
+	env->prev_idx = -1;
+	env->log.last_line = NULL;
+	vf_log_touch_all(env);
+	err = enter(env, sub_no);
+	if (!err)
+		err = explore_paths(env);
+	if (err)
+		return err;
+	vf_log_rewind(env, log_pos);
+	vf_explore_done(env);
+	return 0;
+}
+
+int vf_explore(struct vf_env *env)
+{
+	bool is_changed = true;
+	int err = explore_sub(env, 0);
+
+	while (is_changed && !err) {
+		is_changed = false;
+		for (u32 s = 1; s < env->sub_cnt && !err; s++) {
+			struct vf_sub *sub = &env->subs[s];
+
+			if (!sub->is_global || !sub->is_called || sub->is_verified)
+				continue;
+			err = explore_sub(env, s);
+			if (err)
+				break;
+			if (vf_logs_insns(env))
+				vf_note(env,
+					"Func#%u ('%s') is safe for any args that match its "
+					"prototype\n",
+					s, sub->name);
+			sub->is_verified = is_changed = true;
+		}
+	}
+	return err;
+}
+
+void vf_explore_done(struct vf_env *env)
+{
+	while (env->pending) {
+		struct vf_pending *pending = env->pending;
+
+		env->pending = pending->next;
+		vf_state_done(env, &pending->st);
+		vf_free(env, pending, sizeof(*pending));
+	}
+	env->pending_cnt = 0;
+	if (env->cur) {
+		vf_state_done(env, env->cur);
+		vf_free(env, env->cur, sizeof(*env->cur));
+		env->cur = NULL;
+	}
+	vf_prune_done(env);
+}

@@ -1,0 +1,53 @@
+/*
+ * Map values: memory of a known size, unless the map was made unreadable or unwritable for programs. A
+ * frozen map that programs cannot write is constant: loads at known places yield known numbers.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "verifier/access.h"
+#include "verifier/step.h"
+
+int vf_map_access(
+	struct vf_env *env, u32 regno, s32 off, s32 size, bool is_write, bool may_be_empty)
+{
+	const struct map *map = vf_regs(env)[regno].map;
+	u32 access = map_prog_access(map);
+
+	if (is_write && !(access & MAP_PROG_WRITE))
+		return vf_complain(env, VF_C_MAP_WRITE, map->value_size, off, size);
+	if (!is_write && !(access & MAP_PROG_READ))
+		return vf_complain(env, VF_C_MAP_READ, map->value_size, off, size);
+	return vf_region_check(env, regno, off, size, map->value_size, may_be_empty);
+}
+
+/* The constant at a place that has been checked. */
+static bool read_constant(const struct vf_reg *reg, const struct vf_access *acc, u64 *ret_value)
+{
+	const struct map *map = reg->map;
+	u64 addr, value = 0;
+
+	if (!tnum_is_const(reg->num.var_off) || !map_is_rdonly(map) || !map->ops->value_addr)
+		return false;
+	if (map->ops->value_addr(map, acc->off + reg->num.var_off.value, &addr))
+		return false;
+	memcpy(&value, (const void *)(uintptr_t)addr, acc->size);
+	*ret_value = value;
+	return true;
+}
+
+int vf_map_load(struct vf_env *env, const struct vf_access *acc)
+{
+	struct vf_reg *regs = vf_regs(env);
+	u64 value;
+	int err;
+
+	err = vf_map_access(env, acc->regno, acc->off, acc->size, acc->is_write, false);
+	if (err || acc->is_write || acc->value < 0)
+		return err;
+	if (read_constant(&regs[acc->regno], acc, &value))
+		vf_reg_known(&regs[acc->value], value);
+	else
+		vf_reg_unknown(&regs[acc->value]);
+	return 0;
+}

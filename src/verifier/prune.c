@@ -1,0 +1,264 @@
+/*
+ * Saved states, in buckets by instruction and call site. When to save, when to compare and what to
+ * throw away follow Linux, since they decide which programs stay below its limits:
+ *  - a state is saved after at least 2 jumps and 8 instructions, and seldom inside of a loop;
+ *  - a state that was of no use three times more often than it was of use goes.
+ *
+ * A saved state whose branches are all explored is complete: the path may end at it. One that is not is
+ * an ancestor of the running path, i.e. we are in a loop: meeting exactly the same state again means
+ * that the loop does not end.
+ *
+ * Invariant: branches of a saved state counts the pending and running paths whose parent it is, plus the
+ * saved children that are not complete. A state that is out of its bucket lives until it is complete.
+ */
+#include "verifier/prune.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "verifier/env.h"
+#include "verifier/equal.h"
+#include "verifier/precision.h"
+
+enum {
+	SAVE_JMPS = 2,
+	SAVE_INSNS = 8,
+	LOOP_JMPS = 20,
+	LOOP_INSNS = 100,
+	MISS_FACTOR = 3,
+};
+
+struct vf_seen {
+	struct list node;
+	struct vf_state st;
+	u32 hits, misses;
+	bool is_evicted;
+	bool is_cleaned;
+};
+
+int vf_prune_init(struct vf_env *env)
+{
+	list_init(&env->evicted);
+	env->explored = vf_alloc(env, env->insn_cnt * sizeof(*env->explored));
+	if (!env->explored)
+		return -ENOMEM;
+	for (u32 i = 0; i < env->insn_cnt; i++)
+		list_init(&env->explored[i]);
+	return 0;
+}
+
+static void drop(struct vf_env *env, struct vf_seen *seen)
+{
+	list_del(&seen->node);
+	vf_state_done(env, &seen->st);
+	vf_free(env, seen, sizeof(*seen));
+}
+
+static void drop_all(struct vf_env *env, struct list *head)
+{
+	list_for_each_safe (pos, head) {
+		drop(env, list_entry(pos, struct vf_seen, node));
+	}
+}
+
+void vf_prune_done(struct vf_env *env)
+{
+	for (u32 i = 0; env->explored && i < env->insn_cnt; i++)
+		drop_all(env, &env->explored[i]);
+	if (env->evicted.next)
+		drop_all(env, &env->evicted);
+	env->states_now = env->evicted_cnt = 0;
+}
+
+void vf_prune_free(struct vf_env *env)
+{
+	vf_prune_done(env);
+	vf_free(env, env->explored, env->insn_cnt * sizeof(*env->explored));
+	env->explored = NULL;
+}
+
+/* An evicted state goes when it is complete. */
+static void free_if_done(struct vf_env *env, struct vf_seen *seen)
+{
+	if (!seen->is_evicted || seen->st.branches)
+		return;
+	env->evicted_cnt--;
+	drop(env, seen);
+}
+
+void vf_prune_path_end(struct vf_env *env, struct vf_state *st)
+{
+	bool is_running = true;
+
+	while (st) {
+		struct vf_state *parent = st->parent;
+
+		if (--st->branches)
+			break;
+		if (!is_running)
+			free_if_done(env, container_of(st, struct vf_seen, st));
+		is_running = false;
+		st = parent;
+	}
+}
+
+static struct list *bucket(struct vf_env *env, u32 insn_idx)
+{
+	u32 callsite = vf_top(env->cur)->callsite;
+
+	return &env->explored[(insn_idx ^ callsite) % env->insn_cnt];
+}
+
+static bool has_same_calls(const struct vf_state *a, const struct vf_state *b)
+{
+	if (a->top != b->top)
+		return false;
+	for (u32 f = 0; f <= a->top; f++) {
+		if (a->frames[f]->callsite != b->frames[f]->callsite)
+			return false;
+	}
+	return true;
+}
+
+/* Forgets registers that nothing reads any more. */
+static void clean(struct vf_env *env, struct vf_seen *seen)
+{
+	struct vf_state *st = &seen->st;
+
+	for (u32 f = 0; f <= st->top; f++) {
+		u32 at = f == st->top ? st->insn_idx : (u32)st->frames[f + 1]->callsite;
+		u16 live = env->aux[at].live_regs;
+
+		for (u32 r = 0; r < VF_FP; r++) {
+			if (!(live & 1u << r))
+				vf_reg_clear(&st->frames[f]->regs[r]);
+		}
+	}
+	seen->is_cleaned = true;
+}
+
+static void clean_bucket(struct vf_env *env, struct list *head)
+{
+	list_for_each (pos, head) {
+		struct vf_seen *seen = list_entry(pos, struct vf_seen, node);
+
+		if (!seen->st.branches && !seen->is_cleaned && seen->st.insn_idx == env->insn_idx &&
+			has_same_calls(&seen->st, env->cur))
+			clean(env, seen);
+	}
+}
+
+/* Cheap test before the exact comparison: the registers, byte for byte. */
+static bool may_be_same(const struct vf_state *old, const struct vf_state *cur)
+{
+	const struct vf_reg *a, *b;
+
+	if (old->top != cur->top)
+		return false;
+	a = vf_top(old)->regs;
+	b = vf_top(cur)->regs;
+	for (u32 r = 0; r < VF_REG_CNT; r++) {
+		if (a[r].kind != b[r].kind || a[r].off != b[r].off ||
+			memcmp(&a[r].num, &b[r].num, sizeof(a[r].num)))
+			return false;
+	}
+	return true;
+}
+
+static int complain_loop(struct vf_env *env, const struct vf_state *old)
+{
+	int err;
+
+	vf_log_source(env, env->insn_idx);
+	err = vf_complain(env, VF_C_LOOP, env->insn_idx);
+	vf_note(env, "cur state:");
+	vf_log_frame(env, env->cur, env->cur->top, true);
+	vf_note(env, "old state:");
+	vf_log_frame(env, old, env->cur->top, true);
+	return err;
+}
+
+static int finish_at(struct vf_env *env, struct vf_seen *seen)
+{
+	int err = 0;
+
+	seen->hits++;
+	if (env->aux[env->insn_idx].is_jump)
+		err = vf_hist_push(env, 0, 0, 0, 0);
+	return err ? err : vf_precision_inherit(env, &seen->st);
+}
+
+static void count_miss(struct vf_env *env, struct vf_seen *seen, bool will_save)
+{
+	if (will_save)
+		seen->misses++;
+	if (seen->misses <= seen->hits * MISS_FACTOR + MISS_FACTOR)
+		return;
+	seen->is_evicted = true;
+	list_del(&seen->node);
+	list_add_tail(&seen->node, &env->evicted);
+	env->states_now--;
+	env->evicted_cnt++;
+	free_if_done(env, seen);
+}
+
+static int save(struct vf_env *env, struct list *head)
+{
+	struct vf_seen *seen = vf_alloc(env, sizeof(*seen));
+	struct vf_state *cur = env->cur;
+
+	if (!seen)
+		return -ENOMEM;
+	list_init(&seen->node);
+	env->prev_jmps = env->jmps;
+	env->prev_insns = env->stats.insns_processed;
+	vf_precision_forget(cur);
+	if (vf_state_copy(env, &seen->st, cur) || vf_hist_copy(env, &seen->st, cur)) {
+		vf_state_done(env, &seen->st);
+		vf_free(env, seen, sizeof(*seen));
+		return -ENOMEM;
+	}
+	env->stats.total_states++;
+	env->states_now++;
+	env->stats.peak_states = MAX(env->stats.peak_states, env->states_now + env->evicted_cnt);
+	seen->st.insn_idx = env->insn_idx;
+	cur->parent = &seen->st;
+	cur->first_idx = env->insn_idx;
+	cur->hist_cnt = 0;
+	/* newest first */
+	list_add_tail(&seen->node, head->next);
+	return 0;
+}
+
+int vf_prune(struct vf_env *env, bool *ret_is_pruned)
+{
+	struct list *head = bucket(env, env->insn_idx);
+	u32 jmps = env->jmps - env->prev_jmps;
+	u32 insns = env->stats.insns_processed - env->prev_insns, cnt = 0;
+	bool must_save = env->params->flags & BPF_F_TEST_STATE_FREQ ||
+			 env->cur->hist_cnt > VF_HIST_CHECKPOINT;
+	bool will_save = must_save || (jmps >= SAVE_JMPS && insns >= SAVE_INSNS);
+
+	*ret_is_pruned = false;
+	clean_bucket(env, head);
+	list_for_each_safe (pos, head) {
+		struct vf_seen *seen = list_entry(pos, struct vf_seen, node);
+
+		cnt++;
+		if (seen->st.insn_idx != env->insn_idx)
+			continue;
+		if (seen->st.branches) {
+			if (may_be_same(&seen->st, env->cur) &&
+				vf_states_equal(env, &seen->st, env->cur, VF_EXACT))
+				return complain_loop(env, &seen->st);
+			if (!must_save && jmps < LOOP_JMPS && insns < LOOP_INSNS)
+				will_save = false;
+		} else if (vf_states_equal(env, &seen->st, env->cur, VF_NOT_EXACT)) {
+			*ret_is_pruned = true;
+			return finish_at(env, seen);
+		}
+		count_miss(env, seen, will_save);
+	}
+	env->stats.max_states_per_insn = MAX(env->stats.max_states_per_insn, cnt);
+	return will_save ? save(env, head) : 0;
+}

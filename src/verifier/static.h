@@ -1,0 +1,36 @@
+/*
+ * The passes over the whole program before any path is explored, in Linux's order (which decides who
+ * complains first). Each returns 0 or the errno of its complaint.
+ */
+#ifndef VERIFIER_STATIC_H
+#define VERIFIER_STATIC_H
+
+#include "base/types.h"
+
+struct vf_env;
+
+/* btf_info.c: func_info refers to functions; then one record a subprogram, lines in order */
+int vf_btf_check_early(struct vf_env *env);
+int vf_btf_check(struct vf_env *env);
+/* btf_args.c: what a global function's BTF says of its arguments; fills sub->args once */
+int vf_btf_args(struct vf_env *env, u32 sub);
+
+/* subprog.c */
+int vf_subs_find(struct vf_env *env);
+int vf_subs_check(struct vf_env *env);
+/* The sub that starts at insn, or -1. */
+int vf_sub_at(const struct vf_env *env, u32 start);
+/* The sub that contains insn. */
+u32 vf_sub_of(const struct vf_env *env, u32 insn_idx);
+int vf_stack_depth_check(struct vf_env *env);
+
+/* resolve.c: map references become addresses; opcodes exist */
+int vf_resolve(struct vf_env *env);
+
+/* cfg.c: everything is reachable; where to compare states and to record jumps */
+int vf_cfg_check(struct vf_env *env);
+
+/* liveness.c: which registers each instruction may still read */
+int vf_live_regs(struct vf_env *env);
+
+#endif

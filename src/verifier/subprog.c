@@ -1,0 +1,214 @@
+/*
+ * Subprograms: the program is cut at the targets of bpf-to-bpf calls. No jump crosses a cut, and the
+ * last instruction before one never falls through. After exploration: the stack of every chain of calls
+ * fits.
+ *
+ * Invariant: subs are sorted by start, subs[0].start is 0, subs[sub_cnt].start is insn_cnt.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "verifier/env.h"
+#include "verifier/static.h"
+
+static bool is_sub_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
+}
+
+static bool is_sub_pointer(const struct bpf_insn *insn)
+{
+	return isa_is_lddw(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
+}
+
+static bool is_kfunc_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL;
+}
+
+int vf_sub_at(const struct vf_env *env, u32 start)
+{
+	u32 lo = 0, hi = env->sub_cnt;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (env->subs[mid].start == start)
+			return mid;
+		if (env->subs[mid].start < start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return -1;
+}
+
+u32 vf_sub_of(const struct vf_env *env, u32 insn_idx)
+{
+	u32 sub = env->sub_cnt - 1;
+
+	while (sub && env->subs[sub].start > insn_idx)
+		sub--;
+	return sub;
+}
+
+static int add_sub(struct vf_env *env, s64 start)
+{
+	u32 at;
+
+	if (start < 0 || start >= env->insn_cnt)
+		return vf_complain(env, VF_C_CALL_TARGET);
+	if (vf_sub_at(env, start) >= 0)
+		return 0;
+	if (env->sub_cnt == PROG_SUB_MAX)
+		return vf_complain(env, VF_C_SUBS_TOO_MANY);
+	for (at = env->sub_cnt; at && env->subs[at - 1].start > start; at--)
+		env->subs[at] = env->subs[at - 1];
+	env->subs[at] = (struct vf_sub){.start = start, .name = ""};
+	env->sub_cnt++;
+	return 0;
+}
+
+int vf_subs_find(struct vf_env *env)
+{
+	int err = add_sub(env, 0);
+
+	for (u32 i = 0; i < env->insn_cnt && !err; i++) {
+		const struct bpf_insn *insn = &env->insns[i];
+
+		env->insn_idx = i;
+		if (is_sub_call(insn) || is_sub_pointer(insn))
+			err = add_sub(env, (s64)i + insn->imm + 1);
+		else if (is_kfunc_call(insn))
+			err = vf_complain(env, VF_C_UNSUPPORTED_KFUNC, insn->imm);
+	}
+	if (err)
+		return err;
+	env->subs[env->sub_cnt].start = env->insn_cnt;
+	if (vf_logs_full(env)) {
+		for (u32 s = 0; s < env->sub_cnt; s++)
+			vf_note(env, "func#%u @%u\n", s, env->subs[s].start);
+	}
+	return 0;
+}
+
+static void note_features(struct vf_sub *sub, const struct bpf_insn *insn)
+{
+	if (insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg && insn->imm == BPF_FUNC_tail_call)
+		sub->has_tail_call = true;
+	if (BPF_CLASS(insn->code) == BPF_LD &&
+		(BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND))
+		sub->has_ld_abs = true;
+}
+
+int vf_subs_check(struct vf_env *env)
+{
+	struct vf_sub *sub = env->subs;
+
+	for (u32 i = 0; i < env->insn_cnt; i++) {
+		const struct bpf_insn *insn = &env->insns[i];
+
+		env->insn_idx = i;
+		note_features(sub, insn);
+		if (isa_is_jump(insn)) {
+			s64 target = (s64)i + isa_jump_off(insn) + 1;
+
+			if (target < sub->start || target >= sub[1].start)
+				return vf_complain(env, VF_C_JUMP_RANGE, i, (int)target);
+		}
+		if (i + 1 < sub[1].start)
+			continue;
+		/* a jump that is not conditional, or the end */
+		if (insn->code != (BPF_JMP | BPF_EXIT) && insn->code != (BPF_JMP | BPF_JA) &&
+			insn->code != (BPF_JMP32 | BPF_JA))
+			return vf_complain(env, VF_C_LAST_INSN);
+		sub++;
+	}
+	return 0;
+}
+
+/* ---- the stack of call chains ------------------------------------------------------------------ */
+
+/*
+ * need[s] is the largest sum of stack in a chain that starts with s, frames[s] the longest chain. Both
+ * saturate, so that recursion (a chain without end) comes out as too long.
+ */
+struct depth {
+	u32 need[PROG_SUB_MAX], frames[PROG_SUB_MAX];
+};
+
+static u32 own_depth(const struct vf_env *env, u32 sub)
+{
+	return ROUND_UP(env->subs[sub].stack_depth, VF_CALL_DEPTH_STACK_UNIT);
+}
+
+static int callee_at(const struct vf_env *env, u32 insn_idx)
+{
+	const struct bpf_insn *insn = &env->insns[insn_idx];
+
+	if (!is_sub_call(insn) && !is_sub_pointer(insn))
+		return -1;
+	return vf_sub_at(env, insn_idx + insn->imm + 1);
+}
+
+/* One round of relaxation for each frame that may be nested is enough. */
+static void measure(const struct vf_env *env, struct depth *depth)
+{
+	for (u32 s = 0; s < env->sub_cnt; s++) {
+		depth->need[s] = own_depth(env, s);
+		depth->frames[s] = 1;
+	}
+	for (u32 round = 0; round <= PROG_FRAME_MAX; round++) {
+		for (u32 s = 0, i = 0; s < env->sub_cnt; s++) {
+			for (; i < env->subs[s + 1].start; i++) {
+				int callee = callee_at(env, i);
+
+				if (callee < 0)
+					continue;
+				depth->need[s] = MAX(
+					depth->need[s], own_depth(env, s) + depth->need[callee]);
+				depth->frames[s] = MAX(depth->frames[s], 1 + depth->frames[callee]);
+			}
+		}
+	}
+}
+
+/* Complains about the first chain in program order that is too deep; one is known to exist. */
+static int complain_chain(struct vf_env *env, const struct depth *depth)
+{
+	u32 sub = 0, frames = 1, used = own_depth(env, 0);
+
+	while (used <= PROG_STACK_MAX && frames <= PROG_FRAME_MAX) {
+		int next = -1;
+
+		for (u32 i = env->subs[sub].start; i < env->subs[sub + 1].start && next < 0; i++) {
+			int callee = callee_at(env, i);
+
+			if (callee >= 0 && (used + depth->need[callee] > PROG_STACK_MAX ||
+						   frames + depth->frames[callee] > PROG_FRAME_MAX))
+				next = callee;
+		}
+		if (next < 0)
+			break;
+		sub = next;
+		frames++;
+		used += own_depth(env, sub);
+		if (frames > PROG_FRAME_MAX)
+			return vf_complain(env, VF_C_CALL_DEPTH, frames - 1);
+	}
+	return vf_complain(env, VF_C_STACK_SUM, frames, used);
+}
+
+int vf_stack_depth_check(struct vf_env *env)
+{
+	struct depth *depth = vf_alloc(env, sizeof(*depth));
+	int err = 0;
+
+	if (!depth)
+		return -ENOMEM;
+	measure(env, depth);
+	if (depth->need[0] > PROG_STACK_MAX || depth->frames[0] > PROG_FRAME_MAX)
+		err = complain_chain(env, depth);
+	vf_free(env, depth, sizeof(*depth));
+	return err;
+}
