@@ -105,20 +105,9 @@ static int resolve_lddw(struct vf_env *env, u32 idx)
 /* Whether any instruction has this opcode; other fields are looked at when it is reached. */
 static bool is_opcode(u8 code)
 {
-	struct bpf_insn probe = {.code = code};
-	const struct isa_op *op = isa_find(&probe);
+	const struct isa_op *op = isa_find_code(code);
 
-	if (op)
-		return op->group != ISA_CALLX && op->group != ISA_INTERNAL;
-	/* rows told apart by a field that 0 does not satisfy */
-	switch (code) {
-	case BPF_STX | BPF_ATOMIC | BPF_B:
-	case BPF_STX | BPF_ATOMIC | BPF_H:
-	case BPF_ALU | BPF_END | BPF_TO_LE:
-	case BPF_ALU | BPF_END | BPF_TO_BE:
-	case BPF_ALU64 | BPF_END | BPF_TO_LE: return true;
-	}
-	return false;
+	return op && op->group != ISA_GROUP_CALLX && op->group != ISA_GROUP_INTERNAL;
 }
 
 int vf_resolve(struct vf_env *env)
