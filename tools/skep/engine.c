@@ -15,13 +15,21 @@ static int open_failed(struct tool *t, int err, const char *what, const struct p
 	return fail_errno(t, err, "%s: %s", what, errno_text(err));
 }
 
+/* The engine's words are kept like libbpf's: shown when they explain a failure, or with -d. */
+static void use(struct tool *t)
+{
+	t->port->say = out_say;
+	t->port->say_arg = t;
+	port_use(t->port);
+}
+
 static int open_kernel(struct tool *t)
 {
 	int err = port_open_kernel(&t->port);
 
 	if (err)
 		return fail_errno(t, err, "cannot open the kernel's port: %s", errno_text(err));
-	port_use(t->port);
+	use(t);
 	return 0;
 }
 
@@ -31,7 +39,7 @@ static int open_instance(struct tool *t, const char *name, bool must)
 	int err = port_open_instance(name, &t->port, &text);
 
 	if (!err) {
-		port_use(t->port);
+		use(t);
 		return 0;
 	}
 	if (err != -ENOENT)
@@ -58,10 +66,23 @@ int tool_engine_running(struct tool *t)
 	return err;
 }
 
-int tool_engine_fresh(struct tool *t, const struct port_opts *opts)
+int tool_engine_own(struct tool *t, const struct port_opts *opts)
+{
+	struct port_text text = {0};
+	int err;
+
+	if (t->engine != TOOL_ENGINE_ANY)
+		return tool_engine_running(t);
+	err = port_open_local(opts, &t->port, &text);
+	if (err)
+		return open_failed(t, err, "cannot make an instance", &text);
+	use(t);
+	return 0;
+}
+
+int tool_engine_fresh(struct tool *t)
 {
 	static const struct port_opts none;
-	struct port_text text = {0};
 	int err;
 
 	if (t->port)
@@ -71,9 +92,5 @@ int tool_engine_fresh(struct tool *t, const struct port_opts *opts)
 	err = open_instance(t, TOOL_DEFAULT_INSTANCE, false);
 	if (!err || t->failed)
 		return err;
-	err = port_open_local(opts ? opts : &none, &t->port, &text);
-	if (err)
-		return open_failed(t, err, "cannot make an instance", &text);
-	port_use(t->port);
-	return 0;
+	return tool_engine_own(t, &none);
 }

@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	json_init(&t.w, stdout, false);
-	out_bpf_capture(&t);
+	port_instance_root(getenv("XDG_RUNTIME_DIR"));
 	ret = take_options(&t, &a, &version, &help);
 	t.w.pretty = t.pretty;
 	out_bpf_capture(&t);

@@ -96,17 +96,31 @@ static int check_elf(int fd, const char *path, struct port_text *err)
 	return check_sections(fd, path, &head, (u64)st.st_size, err);
 }
 
+/* What libbpf says last is often that it failed; why stands above. */
+static bool says_nothing(const char *line)
+{
+	static const char *const phrases[] = {"failed to load object", "failed to load program"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(phrases); i++)
+		if (strstr(line, phrases[i]))
+			return true;
+	return false;
+}
+
 const char *object_libbpf_reason(struct tool *t, char *buf, size_t len)
 {
-	const char *text = out_bpf_text(t), *end = text + strlen(text), *line;
+	const char *line = out_bpf_text(t);
+	char copy[512];
 
-	while (end > text && end[-1] == '\n')
-		end--;
-	for (line = end; line > text && line[-1] != '\n';)
-		line--;
-	if (!strncmp(line, "libbpf: ", 8))
-		line += 8;
-	snprintf(buf, len, "%.*s", (int)(end - line), line);
+	buf[0] = 0;
+	while (*line) {
+		size_t line_len = strcspn(line, "\n");
+
+		snprintf(copy, sizeof(copy), "%.*s", (int)line_len, line);
+		if (line_len && (!buf[0] || !says_nothing(copy)))
+			snprintf(buf, len, "%s", !strncmp(copy, "libbpf: ", 8) ? copy + 8 : copy);
+		line += line_len + (line[line_len] == '\n');
+	}
 	return buf;
 }
 

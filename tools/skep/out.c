@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/sink.h"
 
 enum { BPF_TEXT_MAX = 64 << 20, ERROR_MAX = 4096 };
 
@@ -113,6 +114,16 @@ static int keep_message(enum libbpf_print_level level, const char *fmt, va_list 
 	if (level != LIBBPF_DEBUG)
 		buf_vprintf(&bpf_text, fmt, ap);
 	return 0;
+}
+
+void out_say(void *arg, int level, const char *text)
+{
+	const struct tool *t = arg;
+
+	if (bpf_show || (t->live && level == SINK_WARN))
+		fprintf(stderr, "%s: %s\n", level == SINK_WARN ? "Warning" : "skep", text);
+	else if (level == SINK_WARN)
+		buf_printf(&bpf_text, "%s\n", text);
 }
 
 void out_bpf_capture(struct tool *t)

@@ -37,5 +37,7 @@ void out_bpf_capture(struct tool *t);
 void out_bpf_forget(struct tool *t);
 const char *out_bpf_text(struct tool *t);
 void out_bpf_done(struct tool *t);
+/* For struct port: the engine's own words, kept in the same place. level 0 is a warning. */
+void out_say(void *arg, int level, const char *text);
 
 #endif

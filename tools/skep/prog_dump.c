@@ -338,7 +338,7 @@ int verb_prog_dump(struct tool *t, struct args *a)
 	else
 		return fail(t, "expected 'xlated' or 'jited', got: %s",
 			a->cnt ? args_peek(a) : "nothing");
-	err = ref_is_file(a) ? tool_engine_fresh(t, NULL) : tool_engine_running(t);
+	err = ref_is_file(a) ? tool_engine_fresh(t) : tool_engine_running(t);
 	if (!err)
 		err = ref_prog(t, a, &ref);
 	if (err)

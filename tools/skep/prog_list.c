@@ -172,7 +172,7 @@ static int show_some(struct tool *t, struct args *a, struct lister *l)
 int verb_prog_list(struct tool *t, struct args *a)
 {
 	struct lister l = {0};
-	int err = ref_is_file(a) ? tool_engine_fresh(t, NULL) : tool_engine_running(t);
+	int err = ref_is_file(a) ? tool_engine_fresh(t) : tool_engine_running(t);
 
 	if (!err)
 		err = pins_find(t, &l.pins);

@@ -229,7 +229,7 @@ int verb_prog_run(struct tool *t, struct args *a)
 {
 	struct test test = {.repeat = 1};
 	struct ref ref;
-	int err = ref_is_file(a) ? tool_engine_fresh(t, NULL) : tool_engine_running(t);
+	int err = ref_is_file(a) ? tool_engine_fresh(t) : tool_engine_running(t);
 
 	if (!err)
 		err = ref_prog(t, a, &ref);

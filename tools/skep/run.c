@@ -436,8 +436,11 @@ static int move_frames(struct tool *t, struct run *r)
 {
 	const struct port_run run = {.count = r->count, .stop = &stopped};
 	struct port_text text = {0};
-	int err = t->port->ops->run(t->port, &run, &text), shown;
+	int err, shown;
 
+	t->live = true;
+	err = t->port->ops->run(t->port, &run, &text);
+	t->live = false;
 	shown = report(t, r);
 	if (err && err != -EINTR)
 		return fail(t, "%s", text.text[0] ? text.text : errno_text(err));
@@ -463,21 +466,6 @@ static void take_away(struct tool *t, struct run *r)
 	bpf_object__close(r->object);
 }
 
-static int open_engine(struct tool *t, struct run *r)
-{
-	struct port_text text = {0};
-	int err;
-
-	if (t->engine != TOOL_ENGINE_ANY)
-		return tool_engine_running(t);
-	err = port_open_local(&r->opts, &t->port, &text);
-	if (err)
-		return fail(t, "cannot make an instance: %s",
-			text.text[0] ? text.text : errno_text(err));
-	port_use(t->port);
-	return 0;
-}
-
 int verb_run(struct tool *t, struct args *a)
 {
 	struct run *r = mem_zalloc(sizeof(*r));
@@ -488,7 +476,7 @@ int verb_run(struct tool *t, struct args *a)
 	r->prog_fd = -1;
 	err = parse_run(t, a, r);
 	if (!err)
-		err = open_engine(t, r);
+		err = tool_engine_own(t, &r->opts);
 	if (!err) {
 		catch_signals();
 		err = prepare(t, r);

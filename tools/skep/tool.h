@@ -18,12 +18,12 @@ struct tool {
 	enum tool_engine engine;
 	const char *instance; /* with TOOL_ENGINE_INSTANCE */
 	bool json, pretty;
-	bool debug;	/* show libbpf's own words */
-	bool pins;	/* list the pins of objects */
-	bool dotted;	/* 4- and 16-byte values are addresses */
-	struct json w;	/* stands on stdout; used when json is set */
-	bool failed;	/* an error was written */
-	char *bpf_text; /* what libbpf said last, see out.c */
+	bool debug;    /* show libbpf's own words */
+	bool pins;     /* list the pins of objects */
+	bool live;     /* frames move: the engine's warnings are shown at once */
+	bool dotted;   /* 4- and 16-byte values are addresses */
+	struct json w; /* stands on stdout; used when json is set */
+	bool failed;   /* an error was written */
 };
 
 /*
@@ -32,7 +32,9 @@ struct tool {
  */
 int tool_engine_running(struct tool *t);
 /* The same for verbs that bring their own object: a fresh instance here when none runs. */
-int tool_engine_fresh(struct tool *t, const struct port_opts *opts);
+int tool_engine_fresh(struct tool *t);
+/* -K and -i NAME as above; without them always a fresh instance here. */
+int tool_engine_own(struct tool *t, const struct port_opts *opts);
 
 #define TOOL_DEFAULT_INSTANCE "default"
 

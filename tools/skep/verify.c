@@ -216,7 +216,7 @@ int verb_verify(struct tool *t, struct args *a)
 
 	err = parse_options(t, a, &o, &files);
 	if (!err)
-		err = tool_engine_fresh(t, NULL);
+		err = tool_engine_fresh(t);
 	if (err)
 		return STATUS_UNREADABLE;
 	o.buf = mmap(NULL, LOG_MAX, PROT_READ | PROT_WRITE,
