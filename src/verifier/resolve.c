@@ -11,7 +11,7 @@
 /* The map of descriptor or index fd, counted once however often the program names it. */
 static int use_map(struct vf_env *env, int fd, bool is_idx, struct map **ret_map)
 {
-	struct map *map;
+	struct map *map = NULL;
 	int err;
 
 	if (!env->params->map_get)
@@ -54,8 +54,8 @@ static int value_address(struct vf_env *env, const struct map *map, u32 off, u64
 static int resolve_map(struct vf_env *env, struct bpf_insn *insn, struct vf_aux *aux)
 {
 	bool is_value, is_idx;
-	struct map *map;
-	u64 addr;
+	struct map *map = NULL;
+	u64 addr = 0;
 	int err;
 
 	switch (insn->src_reg) {

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/mem.h"
 #include "verifier/access.h"
 #include "verifier/env.h"

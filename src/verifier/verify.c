@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/bug.h"
 #include "base/mem.h"
 #include "verifier/env.h"
 #include "verifier/explore.h"
