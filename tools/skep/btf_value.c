@@ -8,7 +8,7 @@
  *	char 'a', 1		"a"  "\u0001"		text: "a"  0x1
  *	char[] "eth0"		"eth0"			when printable and ended by zero
  *	bitfield 5		"0x5"			text: 0x5
- *	pointer			4096			text: "0x1000"
+ *	pointer			4096			text: 0x1000
  *	enum			"RED"			7 when it has no name
  *	struct			{"a": 1, "b": [1,2]}
  *	section .bss		{".bss": [{"counter": 1}]}
@@ -250,7 +250,7 @@ static void print_ptr(struct printer *p, const u8 *data)
 	if (!p->text)
 		json_uint(p->w, value);
 	else
-		json_printf(p->w, value ? "\"0x%llx\"" : "\"(nil)\"", value);
+		json_printf(p->w, value ? "0x%llx" : "(nil)", value); /* no JSON, as in bpftool */
 }
 
 static bool is_char(const struct btf *btf, u32 id)
