@@ -25,8 +25,18 @@ static int swap_bytes(struct vf_env *env, const struct bpf_insn *insn)
 
 	if (err || (err = vf_reg_write(env, insn->dst_reg)))
 		return err;
-	vf_reg_unknown(dst);
-	return 0;
+	if (!vf_is_scalar(dst)) {
+		vf_reg_unknown(dst);
+		return 0;
+	}
+	/* to little-endian is how registers are already: only the width changes */
+	if (is_wide(insn) || BPF_SRC(insn->code) == BPF_TO_BE)
+		vf_scalar_swap(&dst->num, insn->imm);
+	else
+		vf_scalar_truncate(&dst->num, insn->imm);
+	dst->id = 0;
+	dst->off = 0;
+	return vf_reg_sanity(env, dst);
 }
 
 static int negate(struct vf_env *env, const struct bpf_insn *insn)

@@ -30,7 +30,7 @@ static int find_helper(struct vf_env *env, u32 id, const struct hlp_proto **ret_
 	if (!hlp || !(hlp->progs & 1ull << env->type->type)) {
 		if (hlp && !hlp->fn)
 			return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(id), id);
-		return vf_complain(env, VF_C_HELPER_PROG, id ? name_of(id) : "unknown", id);
+		return vf_complain(env, VF_C_HELPER_PROG, id ? name_of(id) : "bpf_unspec", id);
 	}
 	if (!hlp->fn)
 		return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(id), id);
