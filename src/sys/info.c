@@ -199,13 +199,40 @@ static int put_funcs(struct sys_call *call, const struct prog *prog, struct bpf_
 	return err;
 }
 
+/*
+ * The functions one after the other, as the lengths of put_funcs say; what the engine has around them
+ * (its entry from C) belongs to none and is left out.
+ */
 static int put_jited(struct sys_call *call, const struct prog *prog, struct bpf_prog_info *info)
 {
 	const struct prog_image *image = &prog->image;
-	u32 len = image->entry ? image->len : 0;
+	u32 len = 0, cnt = image->entry ? prog->code.sub_cnt : 0;
+	u8 *code = mem_alloc(image->entry ? image->len : 0);
+	int err;
 
-	return put_array(
-		call, info->jited_prog_insns, &info->jited_prog_len, image->code, len, sizeof(u8));
+	if (!code)
+		return -ENOMEM;
+	for (u32 i = 0; i < cnt; i++) {
+		u32 part = func_len(prog, i);
+
+		memcpy(code + len, (const u8 *)image->code + image->sub_off[i], part);
+		len += part;
+	}
+	err = put_array(call, info->jited_prog_insns, &info->jited_prog_len, code, len, sizeof(u8));
+	mem_free(code);
+	return err;
+}
+
+/* Where a line's code starts; that of a function's first line is the function's, prologue and all. */
+static u64 line_addr(const struct prog *prog, const struct bpf_line_info *line)
+{
+	const struct prog_image *image = &prog->image;
+	u32 off = image->insn_off[line->insn_off];
+
+	for (u32 i = 0; i < prog->code.sub_cnt; i++)
+		if (prog->code.subs[i].start == line->insn_off)
+			off = image->sub_off[i];
+	return (uintptr_t)image->code + off;
 }
 
 static int put_lines(struct sys_call *call, const struct prog *prog, struct bpf_prog_info *info)
@@ -226,7 +253,7 @@ static int put_lines(struct sys_call *call, const struct prog *prog, struct bpf_
 	if (!addrs)
 		return -ENOMEM;
 	for (u32 i = 0; i < cnt; i++)
-		addrs[i] = (uintptr_t)image->code + image->insn_off[prog->line_info[i].insn_off];
+		addrs[i] = line_addr(prog, &prog->line_info[i]);
 	err = put_array(
 		call, info->jited_line_info, &info->nr_jited_line_info, addrs, cnt, sizeof(*addrs));
 	mem_free(addrs);
