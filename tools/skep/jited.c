@@ -93,15 +93,30 @@ static void dump_func(struct jited *j, u32 idx, const u8 *code, u32 len, u64 add
 	}
 }
 
+/* Code of an instance has no symbols; its functions are named as the kernel would. */
+static void name_own(const struct code *c, u32 idx, char *ret, size_t len)
+{
+	const u8 *tag = c->prog.info.tag;
+
+	if (idx)
+		snprintf(ret, len, "subprog_%u", idx);
+	else
+		snprintf(ret, len, "bpf_prog_%02x%02x%02x%02x%02x%02x%02x%02x_%s", tag[0], tag[1],
+			tag[2], tag[3], tag[4], tag[5], tag[6], tag[7], c->prog.info.name);
+}
+
 static void start_func(struct jited *j, u32 idx, u64 addr, struct buf *signature)
 {
 	struct code *c = j->c;
 	const char *text = code_signature(c, idx, signature), *name = NULL;
-	char number[32];
+	char number[64];
 
 	if (addr)
 		name = symbols_name(&c->symbols, addr);
-	snprintf(number, sizeof(number), "0x%016llx", (unsigned long long)addr);
+	if (c->t->port->ops->is_kernel)
+		snprintf(number, sizeof(number), "0x%016llx", (unsigned long long)addr);
+	else
+		name_own(c, idx, number, sizeof(number));
 	if (c->t->json) {
 		json_start_object(&c->t->w);
 		if (*text)
