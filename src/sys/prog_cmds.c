@@ -441,7 +441,7 @@ static int load_prog(struct load *load, struct prog **ret_prog)
 	want->uid = load->call->user->uid;
 	want->map_get = get_map;
 	want->arg = load;
-	want->log_level = load->attr->log_level & SYS_LOG_LEVELS;
+	want->log_level = load->attr->log_level; /* BPF_LOG_FIXED alone: messages, no states */
 	want->log = sys_log_write;
 	want->log_arg = &load->log;
 	err = verify(load, &prog);

