@@ -139,36 +139,34 @@ static int local_dev_join(struct port *p, u32 a, u32 b, struct port_text *err)
 	return sys_dev_join(&to_local(p)->inst, a, b);
 }
 
-/* Frames until the user, the count or the devices end it; a device that broke is reported, but the others
- * go on to their end first. */
-static int move_frames(struct local *l, const struct port_run *run, struct buf *text)
+/*
+ * Frames until the user, the count or the devices end it. A device that breaks is told of in text and
+ * fails nothing: the others go on to their end.
+ */
+static void move_frames(struct local *l, const struct port_run *run, struct buf *text)
 {
 	u64 cnt = 0;
-	int ret = 0;
 
 	while (!(run->stop && *run->stop) && (!run->count || cnt < run->count)) {
 		u64 budget = run->count ? run->count - cnt : STEP_FRAMES;
 		int taken = sys_step(&l->inst, STEP_MS, MIN(budget, (u64)STEP_FRAMES), text);
 
-		if (taken < 0)
-			ret = ret ? ret : taken;
-		else
+		if (taken > 0)
 			cnt += taken;
 		if (taken <= 0 && sys_is_idle(&l->inst))
 			break;
 	}
-	return ret;
 }
 
 static int local_run(struct port *p, const struct port_run *run, struct port_text *err)
 {
 	struct buf text = BUF_INIT;
-	int ret, flush_err;
+	int ret;
 
-	ret = move_frames(to_local(p), run, &text);
-	flush_err = sys_flush(&to_local(p)->inst, &text);
+	move_frames(to_local(p), run, &text);
+	ret = sys_flush(&to_local(p)->inst, &text);
 	take_text(&text, err);
-	return ret ? ret : flush_err;
+	return ret;
 }
 
 static int local_pin_each(struct port *p, int (*fn)(void *arg, const char *path), void *arg)

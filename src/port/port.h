@@ -110,6 +110,8 @@ struct port_ops {
 	/*
 	 * Moves frames until every device has ended, run->count frames came in or *run->stop is
 	 * set. An instance elsewhere moves them by itself: there this waits for the same events.
+	 * A device that broke, a capture cut in the middle of a frame, is told of in err and is no
+	 * failure; not being able to write an output is one.
 	 */
 	int (*run)(struct port *p, const struct port_run *run, struct port_text *err);
 
