@@ -70,7 +70,7 @@ wrong "a value that is too long" 255 "" $update key 10 1 0 9 value 1 0
 wrong "a byte over 255" 255 "300" $update key 10 1 0 300 value 1
 wrong "an address that is none" 255 "10.1.0.300" $update key 10.1.0.300 value 1
 wrong "a value over its byte" 255 "256" $update key 10.1.0.9 value 256
-wrong "a key that is not there" 255 "" "$SKEP" -i twin map delete pinned /pins/blocklist key 10.1.0.9
+wrong "a key that is not there" 254 "No such file" "$SKEP" -i twin map delete pinned /pins/blocklist key 10.1.0.9
 equal "entries after all the wrong updates" "[]" "$("$SKEP" -j -i twin map dump pinned /pins/blocklist)"
 wrong "an unknown verb" 255 "frobnicate" "$SKEP" frobnicate
 wrong "an unknown command" 255 "frobnicate" "$SKEP" prog frobnicate
