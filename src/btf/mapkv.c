@@ -124,7 +124,7 @@ int btf_map_check(
 			return -EINVAL;
 	} else {
 		key = btf_type_at(btf, 0);
-		if (rows[want->map_type].rule == ANY)
+		if (rows[want->map_type].rule == ANY || rows[want->map_type].rule == STORAGE)
 			return -EINVAL;
 	}
 	value = btf_sized(btf, &value_id, &size);
