@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -273,17 +274,39 @@ static int kernel_run(struct port *p, const struct port_run *run, struct port_te
 	return 0;
 }
 
+/*
+ * trace_pipe, wherever tracefs is mounted; where it is not, it is mounted at its usual place, as
+ * bpftool does.
+ */
+static int open_trace(struct kernel *k)
+{
+	static const char *const paths[] = {
+		"/sys/kernel/tracing/trace_pipe", "/sys/kernel/debug/tracing/trace_pipe"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		k->trace_fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		if (k->trace_fd >= 0)
+			return 0;
+		if (errno != ENOENT)
+			return -errno;
+	}
+	if (mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL))
+		return -errno;
+	k->trace_fd = open(paths[0], O_RDONLY | O_CLOEXEC);
+	return k->trace_fd < 0 ? -errno : 0;
+}
+
 static long kernel_trace_read(struct port *p, char *buf, size_t len)
 {
 	struct kernel *k = container_of(p, struct kernel, port);
-	static const char *const paths[] = {
-		"/sys/kernel/tracing/trace_pipe", "/sys/kernel/debug/tracing/trace_pipe"};
 	ssize_t ret;
+	int err;
 
-	for (size_t i = 0; k->trace_fd < 0 && i < ARRAY_SIZE(paths); i++)
-		k->trace_fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-	if (k->trace_fd < 0)
-		return -errno;
+	if (k->trace_fd < 0) {
+		err = open_trace(k);
+		if (err)
+			return err;
+	}
 	ret = read(k->trace_fd, buf, len);
 	return ret < 0 ? -errno : ret;
 }

@@ -2,9 +2,13 @@
  * net dev: the devices of an instance and what went through them.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/buf.h"
+#include "base/mem.h"
 #include "dev_print.h"
 #include "out.h"
 
@@ -26,10 +30,40 @@ static int need_dev(struct tool *t, const char *name, u32 *ret)
 	return 0;
 }
 
+/*
+ * The instance opens a capture from its own folder, so paths are made whole: [NAME=]pcap:IN[,OUT] with
+ * the folder of this process before what does not begin with a slash. The result is the caller's to
+ * free; NULL when there is no memory.
+ */
+static char *whole_paths(const char *spec)
+{
+	const char *kind = strstr(spec, "pcap:"), *path;
+	struct buf out = BUF_INIT;
+	char cwd[PATH_MAX];
+
+	if (!kind || (kind != spec && kind[-1] != '=') || !getcwd(cwd, sizeof(cwd)))
+		return mem_dup(spec, strlen(spec) + 1);
+	path = kind + strlen("pcap:");
+	buf_add(&out, spec, (size_t)(path - spec));
+	while (*path) {
+		size_t len = strcspn(path, ",");
+
+		if (len && *path != '/')
+			buf_printf(&out, "%s/", cwd);
+		buf_printf(&out, "%.*s%s", (int)len, path, path[len] ? "," : "");
+		path += len + (path[len] == ',');
+	}
+	if (!out.err)
+		return out.data;
+	buf_done(&out);
+	return NULL;
+}
+
 static int dev_add(struct tool *t, struct args *a)
 {
 	const char *spec = args_next(a);
 	struct port_text text = {0};
+	char *whole;
 	u32 ifindex;
 	int err;
 
@@ -38,7 +72,11 @@ static int dev_add(struct tool *t, struct args *a)
 			       "veth:A,B");
 	if (a->cnt)
 		return fail_extra(t, a);
-	err = t->port->ops->dev_add(t->port, spec, &ifindex, &text);
+	whole = whole_paths(spec);
+	if (!whole)
+		return fail(t, "out of memory");
+	err = t->port->ops->dev_add(t->port, whole, &ifindex, &text);
+	mem_free(whole);
 	if (err)
 		return failed(t, err, spec, &text);
 	done_silently(t);

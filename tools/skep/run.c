@@ -247,6 +247,11 @@ static int make_dev(struct tool *t, struct run *r, struct on *on)
 
 	if (t->port->ops->is_kernel)
 		return find_kernel_dev(t, on->dev, &on->ifindex);
+	if (t->engine == TOOL_ENGINE_INSTANCE && strstr(on->dev, "pcap:"))
+		return fail(t,
+			"%s: a running instance would read the capture before the program "
+			"is attached: leave -i out (--name NAME makes this run reachable)",
+			on->dev);
 	err = t->port->ops->dev_add(t->port, on->dev, &on->ifindex, &text);
 	if (err)
 		return device_failed(t, err, on->dev, &text);
