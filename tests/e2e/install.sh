@@ -51,7 +51,7 @@ int main(void)
 C
 pc=$(dirname "$(find "$WORK/root" -name skep.pc)")
 export PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$WORK/root
-flags=$(pkg-config --cflags --libs --static skep) || problem "pkg-config: skep.pc"
+flags=$(pkg-config --cflags --libs skep) || problem "pkg-config: skep.pc"
 sanitize=$(nm "$SKEP" 2>/dev/null | grep -q __asan_init && echo -fsanitize=address,undefined)
 must gcc -o "$WORK/user" "$WORK/user.c" $sanitize $flags
 equal "a value through the installed library" 42 "$("$WORK/user")"

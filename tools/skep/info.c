@@ -165,6 +165,12 @@ bool info_is_percpu(u32 map_type)
 	       map_type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 }
 
+bool info_is_indexed(u32 map_type)
+{
+	return map_type == BPF_MAP_TYPE_ARRAY || map_type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       map_type == BPF_MAP_TYPE_ARRAY_OF_MAPS || map_type == BPF_MAP_TYPE_PROG_ARRAY;
+}
+
 bool info_is_map_of_maps(u32 map_type)
 {
 	return map_type == BPF_MAP_TYPE_ARRAY_OF_MAPS || map_type == BPF_MAP_TYPE_HASH_OF_MAPS;

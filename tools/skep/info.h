@@ -43,6 +43,8 @@ struct btf *info_btf(u32 id);
 /* Bytes of one value of a map as user space sees it: of all CPUs for per-CPU types. */
 size_t info_value_len(const struct bpf_map_info *info);
 bool info_is_percpu(u32 map_type);
+/* Keys are indices, in the machine's byte order. */
+bool info_is_indexed(u32 map_type);
 bool info_is_map_of_maps(u32 map_type);
 /* Values are descriptors going in and ids coming out: maps of maps, program arrays. */
 bool info_holds_objects(u32 map_type);

@@ -75,6 +75,8 @@ bool map_data_address(
 	const u8 *p = data;
 	u32 prefix;
 
+	if (item == MAP_KEY && info_is_indexed(d->info.type))
+		return false;
 	if (size == 4 || size == 16) {
 		inet_ntop(size == 4 ? AF_INET : AF_INET6, data, ret, (socklen_t)len);
 		return true;

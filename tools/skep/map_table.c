@@ -113,17 +113,12 @@ static bool is_zero(const u8 *p, size_t len)
 	return true;
 }
 
-static bool is_array(u32 type)
-{
-	return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
-}
-
 static int add_row(struct table *t, const void *key, const void *value)
 {
 	struct row *more, *row;
 	const struct map_data *d = &t->data;
 
-	if (is_array(d->info.type) && is_zero(value, d->value_len))
+	if (info_is_indexed(d->info.type) && is_zero(value, d->value_len))
 		return 0;
 	more = mem_realloc(t->rows, t->cnt + 1, sizeof(*more));
 	if (!more)
@@ -133,7 +128,7 @@ static int add_row(struct table *t, const void *key, const void *value)
 	*row = (struct row){.key = mem_dup(key, d->info.key_size),
 		.value = mem_dup(value, d->value_len),
 		.key_len = d->info.key_size,
-		.is_number = is_array(d->info.type)};
+		.is_number = info_is_indexed(d->info.type)};
 	t->cnt++;
 	if (!row->key || !row->value)
 		return -ENOMEM;
@@ -230,9 +225,9 @@ static void print_text(struct tool *t, const struct table *table, const char *na
 	char address[64];
 
 	printf("map %s (%s, %zu %s%s)\n", name, type ? type : "unknown type", table->cnt,
-		is_array(info->type) ? "not zero"
-		: table->cnt == 1    ? "entry"
-				     : "entries",
+		info_is_indexed(info->type) ? "not zero"
+		: table->cnt == 1	    ? "entry"
+					    : "entries",
 		"");
 	for (size_t i = 0; i < table->cnt; i++) {
 		struct json w;
