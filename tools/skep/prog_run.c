@@ -80,9 +80,9 @@ static void print_dump(const u8 *data, u32 len)
 		}
 		printf("| ");
 		for (u32 i = at; i < at + DUMP_LINE && i < len; i++) {
-			if (i == at + 8)
-				putchar(' ');
 			putchar(isprint(data[i]) ? data[i] : '.');
+			if (i == at + 7)
+				putchar(' ');
 		}
 		printf("\n");
 	}
