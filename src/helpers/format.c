@@ -9,6 +9,8 @@
  * where s, pks, pus and p must be followed by the end, a space or punctuation, and bytes of text are
  * printable ASCII, white space, or >= 0x80. Strings and addresses are read through the operating system,
  * so that a bad pointer gives an empty string and never a crash.
+ * Letters and digits right behind a pointer's specifier are swallowed, and widths count only where they
+ * do in Linux.
  * A plain %p shows a hash of the pointer, as in Linux; there are no symbols, so %ps and %pB show numbers.
  * Source: bpf_bprintf_prepare in Linux 6.18, lib/vsprintf.c for the texts.
  */
@@ -33,6 +35,7 @@ enum {
 
 struct out {
 	char *text;
+	u32 cap;   /* bytes of text, with the zero byte */
 	u32 len;   /* of the whole text */
 	u32 space; /* of SPACE_MAX, used */
 };
@@ -44,6 +47,7 @@ struct spec {
 	enum kind { NUMBER, CHAR, STRING, POINTER, ADDRESS } kind;
 	char conv;    /* d i u x X; for pointers the letter after p, or 0; for addresses i or I */
 	u8 value_len; /* 4 or 8; of addresses 4 or 16 */
+	bool has_no_width; /* the width is read and ignored */
 };
 
 static bool is_space(u8 c)
@@ -56,13 +60,19 @@ static bool is_print(u8 c)
 	return c >= ' ' && c < 0x7f;
 }
 
-/* Linux's ispunct is of Latin-1. */
+/* Linux's characters are those of Latin-1. */
+static bool is_alnum(u8 c)
+{
+	if (c >= 0x80)
+		return c >= 0xc0 && c != 0xd7 && c != 0xf7;
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
 static bool is_punct(u8 c)
 {
 	if (c >= 0x80)
 		return (c > 0xa0 && c <= 0xbf) || c == 0xd7 || c == 0xf7;
-	return is_print(c) && c != ' ' && !(c >= '0' && c <= '9') &&
-	       !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+	return is_print(c) && c != ' ' && !is_alnum(c);
 }
 
 static bool may_follow(u8 c)
@@ -72,8 +82,8 @@ static bool may_follow(u8 c)
 
 static void put(struct out *out, const char *bytes, u32 len)
 {
-	if (out->len < HLP_FORMAT_TEXT_MAX - 1)
-		memcpy(out->text + out->len, bytes, MIN(len, HLP_FORMAT_TEXT_MAX - 1 - out->len));
+	if (out->cap && out->len < out->cap - 1)
+		memcpy(out->text + out->len, bytes, MIN(len, out->cap - 1 - out->len));
 	out->len += len;
 }
 
@@ -174,24 +184,29 @@ static int put_char(struct out *out, const struct spec *spec, u64 value)
 	return 0;
 }
 
+/* Without a width, 16 digits. */
 static int put_pointer(struct out *out, const struct spec *spec, u64 value)
 {
 	static const char secret; /* its address differs from process to process */
+	struct spec as_number = {
+		.kind = NUMBER, .conv = 'x', .value_len = 8, .flags = "0", .width = 16};
 	char text[24];
 	int len;
 
-	if (take_space(out, 8, true))
-		return -ENOSPC;
-	if (spec->conv == 's' || spec->conv == 'S' || spec->conv == 'B')
+	if (spec->conv == 's' || spec->conv == 'S' || spec->conv == 'B') {
+		if (take_space(out, 8, true))
+			return -ENOSPC;
 		len = snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
-	else {
-		if (spec->conv != 'x' && value)
-			value = (u32)hash_mix(value ^ (uintptr_t)&secret, 0x9e3779b97f4a7c15);
-		len = snprintf(text, sizeof(text), spec->conv == 'x' ? "%llx" : "%016llx",
-			(unsigned long long)value);
+		put_field(out, spec, text, (u32)len);
+		return 0;
 	}
-	put_field(out, spec, text, (u32)len);
-	return 0;
+	if (spec->width) {
+		as_number.width = spec->width;
+		memcpy(as_number.flags, spec->flags, sizeof(spec->flags));
+	}
+	if (spec->conv != 'x' && value)
+		value = (u32)hash_mix(value ^ (uintptr_t)&secret, 0x9e3779b97f4a7c15);
+	return put_number(out, &as_number, value);
 }
 
 static int put_address(struct out *out, const struct spec *spec, u64 value)
@@ -225,16 +240,18 @@ static int parse_pointer(const char *p, struct spec *spec)
 	if (may_follow((u8)p[0]))
 		return 0;
 	if ((p[0] == 'k' || p[0] == 'u') && p[1] == 's') {
-		spec->kind = STRING;
+		*spec = (struct spec){.kind = STRING, .has_no_width = true};
 		return may_follow((u8)p[2]) ? 2 : -EINVAL;
 	}
 	spec->conv = p[0];
+	spec->has_no_width = p[0] == 'B';
 	if (strchr("KxsSB", p[0]))
 		return 1;
 	if ((p[0] != 'i' && p[0] != 'I') || (p[1] != '4' && p[1] != '6'))
 		return -EINVAL;
 	spec->kind = ADDRESS;
 	spec->value_len = p[1] == '4' ? IPV4_LEN : IPV6_LEN;
+	spec->has_no_width = true;
 	return 2;
 }
 
@@ -280,7 +297,11 @@ static int parse_spec(const char *fmt, struct spec *ret_spec)
 	if (used < 0)
 		return -EINVAL;
 	memcpy(ret_spec->flags, flags, sizeof(flags));
-	ret_spec->width = width;
+	ret_spec->width = ret_spec->has_no_width ? 0 : width;
+	if (*p == 'p') { /* letters and digits that follow are of the pointer's kind to Linux */
+		while (is_alnum((u8)p[1 + used]))
+			used++;
+	}
 	return (int)(p - fmt) + 1 + used;
 }
 
@@ -296,15 +317,14 @@ static int put_value(struct out *out, const struct spec *spec, u64 value)
 	return -EINVAL;
 }
 
-int hlp_format(
-	const char *fmt, u32 size, const u64 *args, u32 arg_cnt, char ret_text[HLP_FORMAT_TEXT_MAX])
+int hlp_format(const char *fmt, u32 size, const u64 *args, u32 arg_cnt, char *ret_text, u32 cap)
 {
-	struct out out = {.text = ret_text};
+	struct out out = {.text = ret_text, .cap = cap};
 	struct spec spec;
 	u32 arg = 0;
 	int used;
 
-	if (!memchr(fmt, 0, size))
+	if (strnlen(fmt, size) == size)
 		return -EINVAL;
 	for (; *fmt; fmt++) {
 		u8 c = (u8)*fmt;
@@ -323,6 +343,7 @@ int hlp_format(
 			return -ENOSPC;
 		fmt += used;
 	}
-	ret_text[MIN(out.len, HLP_FORMAT_TEXT_MAX - 1)] = 0;
+	if (cap)
+		ret_text[MIN(out.len, cap - 1)] = 0;
 	return (int)out.len;
 }

@@ -8,12 +8,11 @@
 
 enum {
 	HLP_FORMAT_ARGS_MAX = 12,
-	HLP_FORMAT_TEXT_MAX = 1024, /* with the zero byte; longer texts are cut */
 };
 
-/* fmt has size bytes and must hold a zero byte. The length of the whole text, which may be more than
- * fits. -EINVAL: not in the language, or more specifiers than args; -ENOSPC: strings too long. */
-int hlp_format(const char *fmt, u32 size, const u64 *args, u32 arg_cnt,
-	char ret_text[HLP_FORMAT_TEXT_MAX]);
+/* fmt has size bytes and must hold a zero byte. ret_text gets cap bytes at most, with a zero byte when cap
+ * is not 0. The length of the whole text, which may be more than fits. -EINVAL: not in the language, or
+ * more specifiers than args; -ENOSPC: strings too long. */
+int hlp_format(const char *fmt, u32 size, const u64 *args, u32 arg_cnt, char *ret_text, u32 cap);
 
 #endif

@@ -39,31 +39,17 @@ enum hlp_bits {
 #define HLP_IN_MEM	   (HLP_MEM | HLP_RDONLY)
 #define HLP_IN_MEM_OR_NULL (HLP_MEM | HLP_RDONLY | HLP_MAYBE_NULL)
 #define HLP_OUT_MEM	   (HLP_MEM | HLP_UNINIT | HLP_WRITE)
-#define HLP_OUT_LONG	   (HLP_MEM | HLP_UNINIT | HLP_WRITE | HLP_FIXED_SIZE | HLP_ALIGNED)
-#define NO_ARGS                                                                                    \
-	{                                                                                          \
-		HLP_NONE                                                                           \
-	}
-#define ARGS1(a)                                                                                   \
-	{                                                                                          \
-		HLP_##a                                                                            \
-	}
-#define ARGS2(a, b)                                                                                \
-	{                                                                                          \
-		HLP_##a, HLP_##b                                                                   \
-	}
-#define ARGS3(a, b, c)                                                                             \
-	{                                                                                          \
-		HLP_##a, HLP_##b, HLP_##c                                                          \
-	}
-#define ARGS4(a, b, c, d)                                                                          \
-	{                                                                                          \
-		HLP_##a, HLP_##b, HLP_##c, HLP_##d                                                 \
-	}
-#define ARGS5(a, b, c, d, e)                                                                       \
-	{                                                                                          \
-		HLP_##a, HLP_##b, HLP_##c, HLP_##d, HLP_##e                                        \
-	}
+/* Linux does not say of this one that the memory may be uninitialised */
+#define HLP_OUT_MEM_OR_NULL (HLP_MEM | HLP_MAYBE_NULL | HLP_WRITE)
+#define HLP_OUT_LONG	    (HLP_MEM | HLP_UNINIT | HLP_WRITE | HLP_FIXED_SIZE | HLP_ALIGNED)
+/* clang-format off */
+#define NO_ARGS			{HLP_NONE}
+#define ARGS1(a)		{HLP_##a}
+#define ARGS2(a, b)		{HLP_##a, HLP_##b}
+#define ARGS3(a, b, c)		{HLP_##a, HLP_##b, HLP_##c}
+#define ARGS4(a, b, c, d)	{HLP_##a, HLP_##b, HLP_##c, HLP_##d}
+#define ARGS5(a, b, c, d, e)	{HLP_##a, HLP_##b, HLP_##c, HLP_##d, HLP_##e}
+/* clang-format on */
 
 #define HELPER(num, word, func, returns, arguments, types, kinds, bits, major, minor, text)        \
 	static const struct hlp_proto proto_##num = {                                              \

@@ -27,6 +27,10 @@ enum {
 	GSO_LEN_MAX = 65536,
 };
 
+#ifndef BPF_F_TEST_SKB_CHECKSUM_COMPLETE
+#define BPF_F_TEST_SKB_CHECKSUM_COMPLETE (1U << 2)
+#endif
+
 /* A field that stands in struct net_skb under the same name. */
 #define SKB(field, rights)                                                                         \
 	{                                                                                          \
@@ -126,14 +130,12 @@ static void give_ctx(const struct net_skb *skb, struct __sk_buff *ctx)
 	ctx->gso_segs = skb->gso_segs;
 }
 
-/* Whom the frame is for, seen from the loopback device, whose address is all zeroes. */
+/* Whom the frame is for, seen from the loopback device: its own address is all zeroes, and so is its
+ * broadcast address, so that a broadcast counts as multicast. */
 static u32 pkt_type(const u8 *dest)
 {
-	static const u8 broadcast[ETH_ALEN] = {255, 255, 255, 255, 255, 255};
 	static const u8 self[ETH_ALEN];
 
-	if (!memcmp(dest, broadcast, ETH_ALEN))
-		return PACKET_BROADCAST;
 	if (dest[0] & 1)
 		return PACKET_MULTICAST;
 	return memcmp(dest, self, ETH_ALEN) ? PACKET_OTHERHOST : PACKET_HOST;
@@ -210,8 +212,8 @@ static int test_run(struct prog *prog, struct run *run, struct prog_test_run *io
 	u8 *buf;
 	int err;
 
-	/* BPF_F_TEST_SKB_CHECKSUM_COMPLETE is about checksums that this type cannot change */
-	if (io->flags || io->cpu || io->batch_size)
+	/* the flag's checksum stays right: a socket filter does not change the packet */
+	if ((io->flags & ~BPF_F_TEST_SKB_CHECKSUM_COMPLETE) || io->cpu || io->batch_size)
 		return -EINVAL;
 	if (io->data_in_len < ETH_HLEN || io->data_in_len > PAGE_LEN - SKB_HEADROOM - SKB_TAILROOM)
 		return -EINVAL;

@@ -93,9 +93,8 @@ static int set_rxq(struct skep *inst, const struct xdp_md *md, struct xdp_rxq *r
 	*ret_rxq = (struct xdp_rxq){.ifindex = LOOPBACK_IFINDEX};
 	if (!md->ingress_ifindex)
 		return 0;
-	/* Linux's loopback device has no XDP queue */
 	if (md->ingress_ifindex == LOOPBACK_IFINDEX)
-		return -EINVAL;
+		return md->rx_queue_index ? -EINVAL : 0;
 	if (!inst->check_rxq)
 		return -ENODEV;
 	err = inst->check_rxq(inst, md->ingress_ifindex, md->rx_queue_index);

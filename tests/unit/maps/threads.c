@@ -17,7 +17,7 @@
 
 enum {
 	THREADS = 4,
-	ROUNDS = 30000,
+	ROUNDS = 100000,
 	SHARED = 8, /* keys that stay and that everybody updates */
 	OWN = 6,    /* keys of each thread, which come and go */
 	WORDS = 3,

@@ -1,0 +1,679 @@
+/*
+ * Helpers and test runs beside the running kernel.
+ *
+ *   calls    one helper with random arguments over 2 KiB of memory: result and memory must agree
+ *   frames   BPF_PROG_TEST_RUN of XDP programs that move a frame's ends and copy bytes, with random
+ *            frames, contexts and room for output: errno, retval, frame and context must agree
+ *   filters  the same for socket filters that read every field of their context
+ *
+ * Here no engine is involved: our side of a program is the list of its steps, run on the helpers and the
+ * field rows directly. Frames of several pages, which are refused here, are not compared.
+ *
+ * helpers [COUNT [SEED]]; exit 77 where bpf(2) may not be used.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/inst.h"
+#include "core/prog.h"
+#include "core/skb.h"
+#include "core/xdp.h"
+#include "helpers/helpers.h"
+#include "progs/progs.h"
+
+enum {
+	SKIPPED = 77,
+	MEM_LEN = 2048,
+	RESULT_OFF = MEM_LEN - 8,
+	TEXT_LEN = 64,
+	STEPS_MAX = 6,
+	BYTES = 32, /* on the stack, for load_bytes and store_bytes */
+	FRAME_MAX = 3600,
+	INSNS_MAX = 400,
+};
+
+static u64 random_state;
+
+static u64 rnd64(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state * 0x2545f4914f6cdd1d;
+}
+
+static u32 rnd(u32 below)
+{
+	return (u32)(rnd64() >> 32) % below;
+}
+
+static bool one_in(u32 n)
+{
+	return !rnd(n);
+}
+
+static long sys_bpf(int cmd, union bpf_attr *attr)
+{
+	long ret = syscall(__NR_bpf, cmd, attr, sizeof(*attr));
+
+	return ret < 0 ? -errno : ret;
+}
+
+static int make_map(u32 value_size, u32 flags)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = value_size,
+		.max_entries = 1,
+		.map_flags = flags};
+
+	return (int)sys_bpf(BPF_MAP_CREATE, &attr);
+}
+
+static long map_value(int cmd, int fd, void *value)
+{
+	u32 key = 0;
+	union bpf_attr attr = {
+		.map_fd = (u32)fd, .key = (uintptr_t)&key, .value = (uintptr_t)value};
+
+	return sys_bpf(cmd, &attr);
+}
+
+struct code {
+	struct bpf_insn insns[INSNS_MAX];
+	u32 cnt;
+};
+
+static void emit(struct code *code, u8 op, u8 dst, u8 src, s16 off, s32 imm)
+{
+	code->insns[code->cnt++] = (struct bpf_insn){
+		.code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm};
+}
+
+static void emit_imm64(struct code *code, u8 dst, u8 src, u32 low, u32 high)
+{
+	emit(code, BPF_LD | BPF_IMM | BPF_DW, dst, src, 0, (s32)low);
+	emit(code, 0, 0, 0, 0, (s32)high);
+}
+
+static char log_text[1 << 16];
+
+static int load(struct code *code, u32 type)
+{
+	union bpf_attr attr = {.prog_type = type,
+		.insns = (uintptr_t)code->insns,
+		.insn_cnt = code->cnt,
+		.license = (uintptr_t) "GPL",
+		.log_buf = (uintptr_t)log_text,
+		.log_size = sizeof(log_text),
+		.log_level = 1};
+
+	return (int)sys_bpf(BPF_PROG_LOAD, &attr);
+}
+
+static u64 hlp_call(u32 id, u64 *args, struct run *run)
+{
+	return hlp_table[id]->fn(args[0], args[1], args[2], args[3], args[4], run);
+}
+
+static u64 done_cnt, refused_cnt;
+
+/* ---- calls ---- */
+
+/* An argument: a number, or an offset into one of the two memories. */
+struct arg {
+	enum { NUMBER, MEM, TEXT } kind;
+	u64 value;
+};
+
+struct call {
+	u32 id;
+	struct arg args[5];
+	u8 mem[MEM_LEN];
+	char text[TEXT_LEN]; /* constant for the verifier */
+};
+
+static void random_text(u8 *text, u32 len)
+{
+	static const char chars[] = " \t-+0x017779aAfFgz\n0123456789";
+
+	for (u32 i = 0; i < len; i++)
+		text[i] = (u8)(one_in(20) ? rnd(256) : (u32)chars[rnd(sizeof(chars) - 1)]);
+}
+
+/* Mostly specifiers that the format language has; %p and %s of real memory differ by nature. */
+static void random_format(char *text, u32 len, bool with_addresses)
+{
+	static const char *const parts[] = {"%d", "%u", "%x", "%X", "%i", "%ld", "%llu", "%lx",
+		"%c", "%px", "%pS", "%pB", "%s", "%pks", "%pI4", "%pi6", "%5d", "%-7x", "%016llx",
+		"%+ld", "% d", "%05d", "%%", " ", ",", "text", "%", "%h", "%8s", "%.3d", "%#x",
+		"%z", "%pz", "%sa", "\n", "\x01", "\xc3\xa4", "%-08d", "%lc", "%lll", "%3c",
+		"%12px"};
+	const char *part;
+	u32 pos = 0, limit = one_in(4) ? (u32)ARRAY_SIZE(parts) : 26;
+
+	memset(text, 0, len);
+	for (u32 cnt = rnd(7); cnt; cnt--) {
+		part = parts[rnd(limit)];
+		if (pos + strlen(part) >= len)
+			break;
+		if ((strpbrk(part, "BIk") || strstr(part, "pi")) && !with_addresses)
+			continue;
+		memcpy(text + pos, part, strlen(part));
+		pos += (u32)strlen(part);
+	}
+}
+
+/* Numbers that are no addresses: reading them must fail on both sides. */
+static void random_args(u8 *mem, u32 cnt)
+{
+	static const u64 values[] = {0, 1, 42, 0x80, 0xff, 0x7fffffff, 0x80000000, 0xffffffff,
+		0x100000000, 0x8000000000000000, 0xffffffffffffffff};
+	u64 value;
+
+	for (u32 i = 0; i < cnt; i++) {
+		value = one_in(2) ? values[rnd(ARRAY_SIZE(values))] : rnd(200);
+		memcpy(mem + i * 8, &value, 8);
+	}
+}
+
+static void make_call(struct call *call)
+{
+	static const u32 ids[] = {BPF_FUNC_csum_diff, BPF_FUNC_strtol, BPF_FUNC_strtoul,
+		BPF_FUNC_strncmp, BPF_FUNC_snprintf, BPF_FUNC_trace_printk};
+	u32 len = 1 + rnd(40), other = 1 + rnd(40);
+
+	*call = (struct call){.id = ids[rnd(ARRAY_SIZE(ids))]};
+	for (u32 i = 0; i < MEM_LEN; i++)
+		call->mem[i] = one_in(3) ? 0xff : (u8)rnd(256);
+	switch (call->id) {
+	case BPF_FUNC_csum_diff:
+		len = one_in(5) ? rnd(70) : rnd(150) * 4;
+		other = one_in(5) ? rnd(70) : rnd(150) * 4;
+		call->args[0] = (struct arg){MEM, 4 * rnd(4)};
+		call->args[1] = (struct arg){NUMBER, len};
+		call->args[2] = (struct arg){MEM, 1024 + rnd(8)};
+		call->args[3] = (struct arg){NUMBER, other};
+		call->args[4] = (struct arg){NUMBER, one_in(3) ? ~0u : (u32)rnd64()};
+		break;
+	case BPF_FUNC_strtol:
+	case BPF_FUNC_strtoul:
+		random_text(call->mem, len);
+		call->args[0] = (struct arg){MEM, 0};
+		call->args[1] = (struct arg){NUMBER, len};
+		call->args[2] = (struct arg){NUMBER, (u64[]){0, 8, 10, 16, 0, 10, 7, 32}[rnd(8)]};
+		call->args[3] = (struct arg){MEM, 1024};
+		break;
+	case BPF_FUNC_strncmp:
+		random_text((u8 *)call->text, 8);
+		memcpy(call->mem, call->text, sizeof(call->text));
+		call->mem[rnd(10)] ^= (u8)(one_in(2) ? rnd(256) : 0);
+		call->args[0] = (struct arg){MEM, 0};
+		call->args[1] = (struct arg){NUMBER, 1 + rnd(12)};
+		call->args[2] = (struct arg){TEXT, 0};
+		break;
+	case BPF_FUNC_snprintf:
+		len = one_in(4) ? rnd(20) : 500;
+		/* Linux loses its place among the values when the text is full before an address */
+		random_format(call->text, sizeof(call->text), len == 500);
+		random_args(call->mem + 1024, 6);
+		call->args[0] = (struct arg){MEM, 0};
+		call->args[1] = (struct arg){NUMBER, len};
+		call->args[2] = (struct arg){TEXT, 0};
+		call->args[3] = (struct arg){MEM, 1024};
+		call->args[4] = (struct arg){NUMBER, 8 * rnd(7)};
+		break;
+	case BPF_FUNC_trace_printk:
+		random_format((char *)call->mem, TEXT_LEN, true);
+		call->args[0] = (struct arg){MEM, 0};
+		call->args[1] = (struct arg){NUMBER, one_in(8) ? 1 + rnd(10) : TEXT_LEN};
+		for (u32 i = 2; i < 5; i++)
+			call->args[i] = (struct arg){NUMBER, rnd(1000)};
+		break;
+	}
+}
+
+/* -EINVAL of the load is Linux's way to refuse a constant format. */
+static long kernel_call(struct call *call, u8 *ret_mem)
+{
+	union bpf_attr attr = {0};
+	struct code code = {0};
+	int mem_fd = make_map(MEM_LEN, 0), text_fd = make_map(TEXT_LEN, BPF_F_RDONLY_PROG), fd;
+	u8 packet[64] = {0};
+	long err;
+
+	map_value(BPF_MAP_UPDATE_ELEM, mem_fd, call->mem);
+	map_value(BPF_MAP_UPDATE_ELEM, text_fd, call->text);
+	attr.map_fd = (u32)text_fd;
+	sys_bpf(BPF_MAP_FREEZE, &attr);
+	for (u8 i = 0; i < 5; i++) {
+		const struct arg *arg = &call->args[i];
+
+		if (arg->kind == NUMBER)
+			emit_imm64(&code, i + 1, 0, (u32)arg->value, (u32)(arg->value >> 32));
+		else
+			emit_imm64(&code, i + 1, BPF_PSEUDO_MAP_VALUE,
+				(u32)(arg->kind == MEM ? mem_fd : text_fd), (u32)arg->value);
+	}
+	emit(&code, BPF_JMP | BPF_CALL, 0, 0, 0, (s32)call->id);
+	emit_imm64(&code, 1, BPF_PSEUDO_MAP_VALUE, (u32)mem_fd, RESULT_OFF);
+	emit(&code, BPF_STX | BPF_MEM | BPF_DW, 1, 0, 0, 0);
+	emit(&code, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0);
+	emit(&code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	fd = load(&code, BPF_PROG_TYPE_XDP);
+	err = fd;
+	if (fd >= 0) {
+		memset(&attr, 0, sizeof(attr));
+		attr.test.prog_fd = (u32)fd;
+		attr.test.data_in = (uintptr_t)packet;
+		attr.test.data_size_in = sizeof(packet);
+		err = sys_bpf(BPF_PROG_TEST_RUN, &attr);
+		if (!err)
+			err = map_value(BPF_MAP_LOOKUP_ELEM, mem_fd, ret_mem);
+		close(fd);
+	}
+	close(mem_fd);
+	close(text_fd);
+	return err;
+}
+
+static void our_call(struct call *call, struct run *run, u8 *ret_mem)
+{
+	u64 args[5], result;
+
+	memcpy(ret_mem, call->mem, MEM_LEN);
+	for (u32 i = 0; i < 5; i++) {
+		args[i] = call->args[i].value;
+		if (call->args[i].kind == MEM)
+			args[i] += (uintptr_t)ret_mem;
+		if (call->args[i].kind == TEXT)
+			args[i] += (uintptr_t)call->text;
+	}
+	result = hlp_call(call->id, args, run);
+	memcpy(ret_mem + RESULT_OFF, &result, 8);
+}
+
+static void compare_call(struct run *run)
+{
+	static u8 ours[MEM_LEN] __attribute__((aligned(8))), kernels[MEM_LEN];
+	struct call call;
+	s64 result[2];
+	long err;
+
+	make_call(&call);
+	err = kernel_call(&call, kernels);
+	our_call(&call, run, ours);
+	memcpy(&result[0], ours + RESULT_OFF, 8);
+	if (err == -EINVAL && call.id == BPF_FUNC_snprintf) { /* refused at load there */
+		if (result[0] != -EINVAL) {
+			printf("snprintf \"%s\": kernel refuses, skep %lld\n", call.text,
+				(long long)result[0]);
+			exit(1);
+		}
+		refused_cnt++;
+		return;
+	}
+	if (err) {
+		printf("call of %s fails: %ld\n%s\n", hlp_table[call.id]->name, err, log_text);
+		exit(1);
+	}
+	if (memcmp(ours, kernels, MEM_LEN)) {
+		memcpy(&result[1], kernels + RESULT_OFF, 8);
+		printf("%s: skep %lld, kernel %lld\n  text \"%s\" mem \"%.64s\" \"%.64s\"\n",
+			hlp_table[call.id]->name, (long long)result[0], (long long)result[1],
+			call.text, ours, kernels);
+		for (u32 i = 0; i < 5; i++)
+			printf("  R%u = %llu\n", i + 1, (unsigned long long)call.args[i].value);
+		exit(1);
+	}
+	done_cnt++;
+}
+
+/* ---- frames and filters ---- */
+
+/* A step of a program; its result goes into the program's. */
+struct step {
+	u32 id;	   /* a helper; or 0: */
+	s32 field; /* the row of a context field to read */
+	s32 a, len;
+};
+
+struct steps {
+	const struct prog_type *type;
+	struct step step[32];
+	u32 cnt;
+};
+
+/* R7 = R7 * 31 + R0 */
+static void emit_mix(struct code *code)
+{
+	emit(code, BPF_ALU64 | BPF_MUL | BPF_K, 7, 0, 0, 31);
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_X, 7, 0, 0, 0);
+}
+
+static void emit_step(struct code *code, const struct steps *steps, const struct step *step)
+{
+	const struct ctx_field *field = &steps->type->fields[step->field];
+
+	if (!step->id) {
+		emit(code, BPF_LDX | BPF_MEM | BPF_W, 0, 6, (s16)field->off, 0);
+		emit_mix(code);
+		return;
+	}
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, step->a);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 3, 10, 0, 0);
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, -BYTES);
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, step->len);
+	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, (s32)step->id);
+	emit_mix(code);
+	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 0, 10, -BYTES, 0);
+	emit_mix(code);
+}
+
+static int load_steps(const struct steps *steps)
+{
+	struct code code = {0};
+
+	emit(&code, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+	emit(&code, BPF_ALU64 | BPF_MOV | BPF_K, 7, 0, 0, 0);
+	for (s16 off = 0; off < BYTES; off += 8)
+		emit(&code, BPF_ST | BPF_MEM | BPF_DW, 10, 0, (s16)(off - BYTES), 0x1234567);
+	for (u32 i = 0; i < steps->cnt; i++)
+		emit_step(&code, steps, &steps->step[i]);
+	emit(&code, BPF_ALU64 | BPF_MOV | BPF_X, 0, 7, 0, 0);
+	emit(&code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	return load(&code, steps->type->type);
+}
+
+/* Follows a field's path, as the rewritten program does. */
+static u64 read_field(const struct ctx_field *field, const void *ctx)
+{
+	u64 value = (uintptr_t)ctx;
+
+	for (u32 i = 0; i < field->step_cnt; i++) {
+		const u8 *at = (const u8 *)(uintptr_t)value + field->step[i].off;
+
+		value = 0;
+		memcpy(&value, at, field->step[i].size);
+	}
+	return value;
+}
+
+static const struct steps *current;
+
+static u64 exec_steps(struct prog *prog, void *ctx, struct run *run)
+{
+	u64 bytes[BYTES / 8], result = 0;
+
+	for (u32 i = 0; i < BYTES / 8; i++)
+		bytes[i] = 0x1234567;
+	for (u32 i = 0; i < current->cnt; i++) {
+		const struct step *step = &current->step[i];
+		u64 args[5] = {(uintptr_t)ctx, (u64)(s64)step->a, (uintptr_t)bytes, (u64)step->len};
+
+		if (!step->id) {
+			result = result * 31 + read_field(&current->type->fields[step->field], ctx);
+			continue;
+		}
+		result = result * 31 + hlp_call(step->id, args, run);
+		result = result * 31 + bytes[0];
+	}
+	return result;
+}
+
+static s32 random_move(void)
+{
+	static const s32 edges[] = {0, 4, -4, 14, -14, -216, -215, -217, -256, 252, 256, 320,
+		0x7fffffff, -0x7fffffff - 1, 1 << 20};
+
+	return one_in(3) ? edges[rnd(ARRAY_SIZE(edges))]
+			 : (one_in(2) ? (s32)rnd(80) - 40 : (s32)rnd(600) - 300);
+}
+
+static void random_step(struct step *step, u32 type)
+{
+	static const u32 ids[] = {BPF_FUNC_xdp_adjust_head, BPF_FUNC_xdp_adjust_tail,
+		BPF_FUNC_xdp_adjust_meta, BPF_FUNC_xdp_get_buff_len, BPF_FUNC_xdp_load_bytes,
+		BPF_FUNC_xdp_store_bytes};
+
+	*step = (struct step){.id = type == BPF_PROG_TYPE_XDP ? ids[rnd(ARRAY_SIZE(ids))]
+							      : BPF_FUNC_skb_load_bytes,
+		.a = random_move(),
+		.len = 1 + (s32)rnd(BYTES)};
+	if (step->id == BPF_FUNC_xdp_adjust_meta && !one_in(4))
+		step->a = -4 * (s32)rnd(70);
+	if (step->id >= BPF_FUNC_xdp_load_bytes || type != BPF_PROG_TYPE_XDP)
+		step->a = one_in(6) ? random_move() : (s32)rnd(120);
+}
+
+static void make_steps(struct steps *steps, const struct prog_type *type)
+{
+	*steps = (struct steps){.type = type};
+	for (u32 i = 0; i < type->field_cnt; i++) {
+		if (type->fields[i].reg == CTX_SCALAR && !type->fields[i].attach_types)
+			steps->step[steps->cnt++].field = (s32)i;
+	}
+	for (u32 i = 1 + rnd(STEPS_MAX); i; i--)
+		random_step(&steps->step[steps->cnt++], type->type);
+}
+
+struct input {
+	u8 data[FRAME_MAX + 64];
+	union {
+		struct xdp_md md;
+		struct __sk_buff skb;
+		u8 bytes[256];
+	} ctx;
+	u32 data_len, ctx_len, data_cap, ctx_cap, repeat, flags;
+};
+
+static void random_md(struct input *in)
+{
+	struct xdp_md *md = &in->ctx.md;
+
+	md->data_end = in->data_len;
+	md->data = one_in(3) ? rnd(300) : 4 * rnd(16);
+	if (one_in(6))
+		md->data_end += rnd(3);
+	if (one_in(10))
+		md->ingress_ifindex = one_in(2) ? 1 : 99999999;
+	if (one_in(10))
+		md->rx_queue_index = rnd(2);
+	if (one_in(20))
+		md->egress_ifindex = 1;
+	if (one_in(20))
+		md->data_meta = 4;
+}
+
+static void random_skb(struct input *in)
+{
+	struct __sk_buff *skb = &in->ctx.skb;
+
+	skb->mark = rnd(9);
+	skb->priority = rnd(9);
+	skb->ingress_ifindex = rnd(4);
+	skb->cb[rnd(5)] = (u32)rnd64();
+	skb->tstamp = rnd(5);
+	skb->gso_size = rnd(70000);
+	skb->gso_segs = one_in(8) ? 65535 + rnd(3) : rnd(9);
+	skb->wire_len = one_in(3) ? rnd(70000) : 0;
+	if (one_in(8))
+		in->ctx.bytes[rnd(sizeof(*skb))] ^= 1;
+	if (one_in(20))
+		skb->ifindex = one_in(2) ? 99999999 : rnd(2);
+}
+
+static void make_input(struct input *in, u32 type)
+{
+	static const u16 protocols[] = {0x0800, 0x86dd, 0x0806, 0x0026, 0x05ff, 0x0600, 0xffff};
+	u16 proto = protocols[rnd(ARRAY_SIZE(protocols))];
+
+	memset(in, 0, sizeof(*in));
+	in->data_len = one_in(4) ? rnd(FRAME_MAX) : one_in(4) ? rnd(60) : 60 + rnd(60);
+	for (u32 i = 0; i < in->data_len; i++)
+		in->data[i] = (u8)rnd64();
+	if (one_in(3))
+		memset(in->data, (int)(one_in(2) * 255), 6);
+	in->data[12] = (u8)(proto >> 8);
+	in->data[13] = (u8)proto;
+	if (one_in(6))
+		in->data[14] = in->data[15] = 0xff;
+	in->data_cap = one_in(3) ? 1 + rnd(200) : FRAME_MAX + 600;
+	in->repeat = one_in(16) ? 2 + rnd(3) : rnd(2); /* changing the program costs Linux time */
+	if (one_in(20))
+		in->flags = 1U << rnd(6);
+	if (one_in(2)) {
+		in->ctx_len = type == BPF_PROG_TYPE_XDP ? sizeof(struct xdp_md)
+							: sizeof(struct __sk_buff);
+		if (type == BPF_PROG_TYPE_XDP)
+			random_md(in);
+		else
+			random_skb(in);
+		if (one_in(10)) {
+			in->ctx.bytes[in->ctx_len] = (u8)rnd(2);
+			in->ctx_len = in->ctx_len + 1;
+		}
+		if (one_in(10))
+			in->ctx_len -= rnd(8);
+	}
+	if (one_in(2))
+		in->ctx_cap = one_in(4) ? 1 + rnd(200) : 256;
+}
+
+struct output {
+	long err;
+	u32 retval, data_len, ctx_len;
+	u8 data[4800], ctx[256];
+};
+
+static void kernel_run(const struct steps *steps, const struct input *in, struct output *out)
+{
+	union bpf_attr attr = {0};
+	int fd = load_steps(steps);
+
+	if (fd < 0) {
+		printf("the kernel does not load the program: %d\n%s\n", fd, log_text);
+		exit(1);
+	}
+	attr.test.prog_fd = (u32)fd;
+	attr.test.data_in = (uintptr_t)in->data;
+	attr.test.data_size_in = in->data_len;
+	attr.test.data_out = (uintptr_t)out->data;
+	attr.test.data_size_out = in->data_cap;
+	attr.test.ctx_in = in->ctx_len ? (uintptr_t)&in->ctx : 0;
+	attr.test.ctx_size_in = in->ctx_len;
+	attr.test.ctx_out = in->ctx_cap ? (uintptr_t)out->ctx : 0;
+	attr.test.ctx_size_out = in->ctx_cap;
+	attr.test.repeat = in->repeat;
+	attr.test.flags = in->flags;
+	out->err = sys_bpf(BPF_PROG_TEST_RUN, &attr);
+	if (!out->err || out->err == -ENOSPC) {
+		out->retval = attr.test.retval;
+		out->data_len = attr.test.data_size_out;
+		out->ctx_len = in->ctx_cap ? attr.test.ctx_size_out : 0;
+	}
+	close(fd);
+}
+
+static void our_run(
+	struct skep *inst, const struct steps *steps, const struct input *in, struct output *out)
+{
+	struct prog prog = {.type = steps->type, .obj.inst = inst};
+	struct prog_test_run io = {
+		.data_in = in->data,
+		.data_in_len = in->data_len,
+		.ctx_in = in->ctx_len ? &in->ctx : NULL,
+		.ctx_in_len = in->ctx_len,
+		.data_out = out->data,
+		.data_out_cap = in->data_cap,
+		.ctx_out = in->ctx_cap ? out->ctx : NULL,
+		.ctx_out_cap = in->ctx_cap,
+		.ret_ctx_out_len = in->ctx_cap, /* what the caller's attribute holds before */
+		.repeat = in->repeat,
+		.flags = in->flags,
+	};
+
+	current = steps;
+	out->err = steps->type->test_run(&prog, &inst->runs[0], &io);
+	if (!out->err || out->err == -ENOSPC) {
+		out->retval = io.ret_retval;
+		out->data_len = io.ret_data_out_len;
+		out->ctx_len = io.ret_ctx_out_len;
+	}
+}
+
+static void show_run(const struct steps *steps, const struct input *in, const struct output *ours,
+	const struct output *kernels)
+{
+	printf("%s: data %u ctx %u out %u, %u repeat %u flags %u\n", steps->type->name,
+		in->data_len, in->ctx_len, in->data_cap, in->ctx_cap, in->repeat, in->flags);
+	for (u32 i = 0; i < 48; i++)
+		printf("%02x%s", in->ctx.bytes[i], i % 4 == 3 ? " " : "");
+	printf("\n");
+	for (u32 i = 0; i < steps->cnt; i++)
+		printf("  %s %d %d\n",
+			steps->step[i].id ? hlp_table[steps->step[i].id]->name
+					  : steps->type->fields[steps->step[i].field].name,
+			steps->step[i].a, steps->step[i].len);
+	printf("skep   %ld retval %#x data %u ctx %u\nkernel %ld retval %#x data %u ctx %u\n",
+		ours->err, ours->retval, ours->data_len, ours->ctx_len, kernels->err,
+		kernels->retval, kernels->data_len, kernels->ctx_len);
+}
+
+static void compare_run(struct skep *inst, const struct prog_type *type)
+{
+	static struct output ours, kernels;
+	struct steps steps;
+	struct input in;
+
+	make_steps(&steps, type);
+	make_input(&in, type->type);
+	memset(&ours, 0xee, sizeof(ours));
+	memset(&kernels, 0xee, sizeof(kernels));
+	our_run(inst, &steps, &in, &ours);
+	if (ours.err == -EOPNOTSUPP) {
+		refused_cnt++;
+		return;
+	}
+	kernel_run(&steps, &in, &kernels);
+	if (memcmp(&ours, &kernels, sizeof(ours))) {
+		show_run(&steps, &in, &ours, &kernels);
+		exit(1);
+	}
+	done_cnt++;
+}
+
+int main(int argc, char **argv)
+{
+	u64 cnt = argc > 1 ? strtoull(argv[1], NULL, 0) : 3000;
+	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (u64)time(NULL) << 20 ^ (u64)getpid();
+	struct inst_options opts = {.cpu_cnt = 1};
+	struct skep inst;
+	int fd = make_map(4, 0);
+
+	if (fd < 0) {
+		printf("skipped: bpf(2) cannot be used here: %s\n", strerror(-fd));
+		return SKIPPED;
+	}
+	close(fd);
+	if (inst_init(&inst, &opts))
+		return 1;
+	inst.exec = exec_steps;
+	printf("seed %llu\n", (unsigned long long)seed);
+	random_state = seed * 2 + 1;
+	while (done_cnt + refused_cnt < cnt) {
+		compare_call(&inst.runs[0]);
+		compare_run(&inst, &prog_type_xdp);
+		compare_run(&inst, &prog_type_socket_filter);
+	}
+	printf("%llu calls and runs agree, %llu refused\n", (unsigned long long)done_cnt,
+		(unsigned long long)refused_cnt);
+	inst_done(&inst);
+	return 0;
+}
