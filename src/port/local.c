@@ -85,13 +85,9 @@ static int local_xdp_attach(
 
 static int local_xdp_query(struct port *p, u32 ifindex, struct port_xdp *ret)
 {
-	struct skep *inst = &to_local(p)->inst;
 	struct sys_dev dev;
-	int err;
+	int err = sys_dev_get(&to_local(p)->inst, ifindex, &dev);
 
-	if (inst->reap)
-		inst->reap(inst);
-	err = sys_dev_get(inst, ifindex, &dev);
 	if (!err)
 		port_xdp_from(&dev, ret);
 	return err;

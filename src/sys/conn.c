@@ -59,7 +59,7 @@ static s64 do_dev_add(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret
 	u32 ifindex;
 	int err;
 
-	if (!is_text(conn, msg) || msg->len > SYS_SPEC_MAX)
+	if ((msg->len && !is_text(conn, msg)) || msg->len > SYS_SPEC_MAX)
 		return -EINVAL;
 	err = sys_dev_add(conn->inst, conn->in, &text, &ifindex);
 	if (err)

@@ -30,7 +30,7 @@ int sys_dev_join(struct skep *inst, u32 ifindex_a, u32 ifindex_b)
 	return net_dev_join(inst->net, ifindex_a, ifindex_b);
 }
 
-int sys_dev_get(struct skep *inst, u32 ifindex, struct sys_dev *ret_dev)
+static int read_dev(struct skep *inst, u32 ifindex, struct sys_dev *ret_dev)
 {
 	struct net_dev_info info;
 	int err = net_dev_info(inst->net, ifindex, &info);
@@ -59,17 +59,23 @@ int sys_dev_get(struct skep *inst, u32 ifindex, struct sys_dev *ret_dev)
 	return 0;
 }
 
+/* Links whose descriptors were closed are not shown any more. */
+int sys_dev_get(struct skep *inst, u32 ifindex, struct sys_dev *ret_dev)
+{
+	sys_fd_reap(inst);
+	return read_dev(inst, ifindex, ret_dev);
+}
+
 int sys_dev_next(struct skep *inst, u32 ifindex, struct sys_dev *ret_dev)
 {
 	int err;
 
-	/* Links whose descriptors were closed are not shown any more. */
 	sys_fd_reap(inst);
 	do {
 		ifindex = net_dev_next(inst->net, ifindex);
 		if (!ifindex)
 			return -ENODEV;
-		err = sys_dev_get(inst, ifindex, ret_dev); /* -ENODEV: it went just now */
+		err = read_dev(inst, ifindex, ret_dev); /* -ENODEV: it went just now */
 	} while (err);
 	return 0;
 }

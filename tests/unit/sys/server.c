@@ -316,7 +316,6 @@ static void texts_must_be_texts(void **state)
 		u32 kind, len;
 		const char *text;
 	} rows[] = {
-		{SYS_MSG_DEV_ADD, 0, ""},
 		{SYS_MSG_DEV_ADD, 8, "veth:a\0b"},
 		{SYS_MSG_DEV_INDEX, 0, ""},
 		{SYS_MSG_DEV_INDEX, 3, "a\0b"},
