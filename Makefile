@@ -6,11 +6,13 @@
 #	make check                          format, layers, headers, symbols, warnings, cppcheck
 #	make bench                          figures: start to first packet, time of a listing
 #	make fuzz [FUZZ_SECONDS=60]         libFuzzer on each input, needs clang
+#	make oracle CORPUS=DIR              the verifier against recorded verdicts, tests/oracle/README.md
 #	make install [PREFIX=…] [DESTDIR=…] command, library, headers, manual page
 #	make deps                           installs what is missing (root) or prints how
 BUILD ?= release
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+ORACLE ?= ../shared/oracle
 DIR = build-$(BUILD)
 
 # Release carries symbols: a crash report without them helps nobody.
@@ -50,6 +52,9 @@ fuzz:
 	@$(MAKE) --no-print-directory build BUILD=fuzz
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
+oracle: build
+	@$(DIR)/tests/oracle/oracle_run $(OPTS) $(if $(CORPUS),$(ORACLE)/verdicts.csv $(CORPUS)/obj/selftests-v3)
+
 install: build
 	@meson configure $(DIR) -Dprefix=$(PREFIX)
 	@meson install -C $(DIR) --quiet
@@ -60,5 +65,5 @@ deps:
 clean:
 	rm -rf build-*/
 
-.PHONY: build demo test check bench fuzz install deps clean
+.PHONY: build demo test check bench fuzz oracle install deps clean
 .PRECIOUS: build-%/build.ninja

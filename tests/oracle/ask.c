@@ -1,0 +1,368 @@
+/*
+ * Loading one program through libbpf into a fresh instance of the engine. The port's bpf(2) is watched:
+ * what counts is the result of the BPF_PROG_LOAD that carries our log, not what libbpf makes of it.
+ *
+ * The object is prepared as the recorded verdicts were taken: flags and helper programs by the object's
+ * own declaration tags, maps without a size get one, nothing is pinned, the program type is the recorded.
+ */
+#include "ask.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "isa/uapi.h"
+#include "port/port.h"
+
+enum {
+	LOG_MAX = 16 << 20,
+	LEVEL_FIGURES = 4,
+	LEVEL_ALL = 6,
+	POISON_FIRST = 2000000000, /* what libbpf puts in the place of maps that were not created */
+};
+
+const char *const outcome_names[OUTCOME_CNT] = {
+	[OUT_ACCEPTED] = "accepted",
+	[OUT_REJECTED] = "rejected",
+	[OUT_NO_PROG_TYPE] = "no such program type",
+	[OUT_NO_MAP_TYPE] = "no such map type",
+	[OUT_NOT_OPENED] = "not opened by libbpf",
+	[OUT_NOT_LOADED] = "not loaded by libbpf",
+	[OUT_TIMEOUT] = "out of time",
+	[OUT_CRASH] = "crashed",
+};
+
+/* The child's one engine and what it said. */
+struct spy {
+	struct port_ops ops;
+	const struct port_ops *real;
+	char *log;
+	struct answer *answer;
+	bool is_asked, uses_missing_map;
+	char libbpf_words[MSG_LEN];
+};
+
+static struct spy spy;
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+static void look_for_poison(const union bpf_attr *attr)
+{
+	const struct bpf_insn *insns = (const void *)(uintptr_t)attr->insns;
+
+	for (u32 i = 0; i < attr->insn_cnt; i++)
+		spy.uses_missing_map |= insns[i].code == (BPF_JMP | BPF_CALL) &&
+					!insns[i].src_reg && insns[i].imm >= POISON_FIRST;
+}
+
+static long watch(struct port *p, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	bool is_ours = cmd == BPF_PROG_LOAD && attr->log_buf == (uintptr_t)spy.log;
+	u64 start = now_ns();
+	long ret = spy.real->bpf(p, cmd, attr, size);
+
+	if (!is_ours)
+		return ret;
+	spy.answer->ns = now_ns() - start;
+	spy.answer->outcome = ret < 0 ? OUT_REJECTED : OUT_ACCEPTED;
+	spy.answer->err = ret < 0 ? -ret : 0;
+	spy.is_asked = true;
+	look_for_poison(attr);
+	return ret;
+}
+
+static int keep_words(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_WARN)
+		vsnprintf(spy.libbpf_words, sizeof(spy.libbpf_words), fmt, ap);
+	return 0;
+}
+
+/* A line of figures or states, not of words. */
+static bool is_figure(const char *line)
+{
+	static const char *const starts[] = {"processed ", "verification time ", "stack depth ",
+		"cur state:", "old state:", "; ", "func#"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		if (!strncmp(line, starts[i], strlen(starts[i])))
+			return true;
+	return false;
+}
+
+void last_words(const char *text, const char *sep, char ret[MSG_LEN])
+{
+	ret[0] = 0;
+	while (*text) {
+		const char *end = strstr(text, sep);
+		size_t len = end ? (size_t)(end - text) : strlen(text);
+
+		if (len && !is_figure(text))
+			snprintf(ret, MSG_LEN, "%.*s", (int)len, text);
+		text += len + (end ? strlen(sep) : 0);
+	}
+}
+
+static s64 figure(const char *log, const char *key)
+{
+	const char *at = NULL;
+
+	for (const char *next = log; (next = strstr(next, key)); next++)
+		at = next;
+	return at ? atoll(at + strlen(key)) : -1;
+}
+
+/* ---- preparing the object ----------------------------------------------------------------------- */
+
+static u32 flag_by_name(const char *name)
+{
+	static const struct {
+		const char *name;
+		u32 flag;
+	} rows[] = {
+		{"BPF_F_STRICT_ALIGNMENT", BPF_F_STRICT_ALIGNMENT},
+		{"BPF_F_ANY_ALIGNMENT", BPF_F_ANY_ALIGNMENT},
+		{"BPF_F_TEST_RND_HI32", BPF_F_TEST_RND_HI32},
+		{"BPF_F_TEST_STATE_FREQ", BPF_F_TEST_STATE_FREQ},
+		{"BPF_F_SLEEPABLE", BPF_F_SLEEPABLE},
+		{"BPF_F_XDP_HAS_FRAGS", BPF_F_XDP_HAS_FRAGS},
+		{"BPF_F_TEST_REG_INVARIANTS", BPF_F_TEST_REG_INVARIANTS},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(rows[i].name, name))
+			return rows[i].flag;
+	return strtoul(name, NULL, 0);
+}
+
+struct tags {
+	bool is_auxiliary;
+	u32 set, clear;
+};
+
+static void read_tag(const char *text, struct tags *tags)
+{
+	static const char flags[] = "comment:test_prog_flags=";
+
+	if (!strcmp(text, "comment:test_auxiliary"))
+		tags->is_auxiliary = true;
+	if (strncmp(text, flags, strlen(flags)))
+		return;
+	text += strlen(flags);
+	if (*text == '!')
+		tags->clear |= flag_by_name(text + 1);
+	else
+		tags->set |= flag_by_name(text);
+}
+
+static struct tags read_tags(struct bpf_object *obj, struct bpf_program *prog)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+	struct tags tags = {0};
+	int func;
+
+	if (!btf)
+		return tags;
+	func = btf__find_by_name_kind(btf, bpf_program__name(prog), BTF_KIND_FUNC);
+	for (u32 id = 1; func > 0 && id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+
+		if (btf_is_decl_tag(type) && (int)type->type == func &&
+			btf_decl_tag(type)->component_idx == -1)
+			read_tag(btf__str_by_offset(btf, type->name_off), &tags);
+	}
+	return tags;
+}
+
+static bool has_no_entries(u32 type)
+{
+	switch (type) {
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_CGRP_STORAGE: return true;
+	default: return false;
+	}
+}
+
+/* Whether the engine knows the type at all: a map of a type without a row is refused with EINVAL
+ * whatever its sizes are, so every plausible pair of sizes is tried. */
+static bool has_map_type(u32 type)
+{
+	static const u32 sizes[][3] = {{4, 4, 1}, {0, 0, 4096}, {0, 4, 1}, {8, 8, 1}, {4, 8, 1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		LIBBPF_OPTS(bpf_map_create_opts, opts,
+			.map_flags = type == BPF_MAP_TYPE_LPM_TRIE ? BPF_F_NO_PREALLOC : 0);
+		int fd = bpf_map_create(
+			type, "probe", sizes[i][0], sizes[i][1], sizes[i][2], &opts);
+
+		if (fd >= 0) {
+			close(fd);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void prepare_map(struct bpf_map *map)
+{
+	u32 type = bpf_map__type(map);
+
+	bpf_map__set_pin_path(map, NULL);
+	if (!has_no_entries(type) && !bpf_map__max_entries(map))
+		bpf_map__set_max_entries(map, 1);
+	if (type == BPF_MAP_TYPE_HASH && !bpf_map__key_size(map))
+		bpf_map__set_key_size(map, 8);
+	if ((type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_ARRAY ||
+		    type == BPF_MAP_TYPE_BLOOM_FILTER) &&
+		!bpf_map__value_size(map))
+		bpf_map__set_value_size(map, 8);
+	if (!has_map_type(type))
+		bpf_map__set_autocreate(map, false);
+}
+
+static bool has_prog_type(const struct question *q)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd;
+
+	for (int ret = 0; ret < 2; ret++) {
+		struct bpf_insn prog[2] = {insns[0], insns[1]};
+		LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = q->attach_type);
+
+		prog[0].imm = ret;
+		fd = bpf_prog_load(q->prog_type, "probe", "GPL", prog, ARRAY_SIZE(prog), &opts);
+		if (fd >= 0) {
+			close(fd);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void prepare(
+	struct bpf_object *obj, struct bpf_program *chosen, const struct question *q, u32 level)
+{
+	struct tags tags = read_tags(obj, chosen);
+	struct bpf_program *prog;
+	struct bpf_map *map;
+
+	bpf_object__for_each_program(prog, obj) bpf_program__set_autoload(
+		prog, prog == chosen || read_tags(obj, prog).is_auxiliary);
+	bpf_object__for_each_map(map, obj) prepare_map(map);
+	bpf_program__set_type(chosen, q->prog_type);
+	bpf_program__set_expected_attach_type(chosen, q->attach_type);
+	bpf_program__set_flags(chosen, (bpf_program__flags(chosen) | tags.set) & ~tags.clear);
+	bpf_program__set_log_buf(chosen, spy.log, LOG_MAX);
+	bpf_program__set_log_level(chosen, level);
+}
+
+/* ---- the child ---------------------------------------------------------------------------------- */
+
+static void load(const struct question *q, u32 level, struct answer *answer)
+{
+	struct bpf_object *obj = bpf_object__open_file(q->path, NULL);
+	struct bpf_program *prog = obj ? bpf_object__find_program_by_name(obj, q->program) : NULL;
+
+	answer->outcome = OUT_NOT_OPENED;
+	if (!prog) {
+		last_words(spy.libbpf_words, "\n", answer->msg);
+		return;
+	}
+	answer->outcome = OUT_NO_PROG_TYPE;
+	if (!has_prog_type(q))
+		return;
+	answer->outcome = OUT_NOT_LOADED;
+	prepare(obj, prog, q, level);
+	bpf_object__load(obj);
+	if (!spy.is_asked) {
+		last_words(spy.libbpf_words, "\n", answer->msg);
+		return;
+	}
+	if (spy.uses_missing_map && answer->outcome == OUT_REJECTED)
+		answer->outcome = OUT_NO_MAP_TYPE;
+	answer->insns_processed = figure(spy.log, "processed ");
+	answer->peak_states = figure(spy.log, "peak_states ");
+	last_words(spy.log, "\n", answer->msg);
+}
+
+static int run_child(const struct question *q, bool log, struct answer *answer)
+{
+	const struct rlimit space = {(u64)ASK_MEM << 30, (u64)ASK_MEM << 30};
+	const struct port_opts opts = {.cpus = 2};
+	struct port_text why = {""};
+	struct port *port;
+
+	alarm(q->seconds);
+	setrlimit(RLIMIT_AS, &space);
+	libbpf_set_print(keep_words);
+	spy = (struct spy){.log = calloc(1, LOG_MAX), .answer = answer};
+	if (!spy.log || port_open_local(&opts, &port, &why)) {
+		fprintf(stderr, "no engine: %s\n", why.text);
+		return 1;
+	}
+	spy.real = port->ops;
+	spy.ops = *port->ops;
+	spy.ops.bpf = watch;
+	port->ops = &spy.ops;
+	port_use(port);
+	load(q, log ? LEVEL_ALL : LEVEL_FIGURES, answer);
+	if (log)
+		fputs(spy.log, stdout);
+	return 0;
+}
+
+int ask(const struct question *q, bool log, struct answer *ret)
+{
+	struct answer *shared = mmap(
+		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, err = 0;
+	pid_t pid;
+
+	if (shared == MAP_FAILED)
+		return -errno;
+	*shared = (struct answer){.outcome = OUT_CRASH, .insns_processed = -1, .peak_states = -1};
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		int code = run_child(q, log, shared);
+
+		fflush(NULL);
+		_exit(code);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		err = -errno;
+	} else {
+		*ret = *shared;
+		if (WIFSIGNALED(status)) {
+			ret->outcome = WTERMSIG(status) == SIGALRM ? OUT_TIMEOUT : OUT_CRASH;
+			ret->err = WTERMSIG(status);
+		} else if (WEXITSTATUS(status)) {
+			ret->outcome = OUT_CRASH;
+		}
+	}
+	munmap(shared, sizeof(*shared));
+	return err;
+}
