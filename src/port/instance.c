@@ -171,12 +171,14 @@ static void run_daemon(int report_fd, const char *name, const struct port_opts *
 		report.err = catch_signals(&d);
 	if (!report.err)
 		report.err = port_serve_start(&d.inst, name, ask_end, &d, &d.serving, &report.text);
+	if (!report.err) {
+		d.log_fd = open_log(&d.serving.place);
+		__atomic_store_n(&d.is_serving, true, __ATOMIC_RELEASE);
+	}
 	send_report(report_fd, &report);
 	close(report_fd);
 	if (report.err)
 		return;
-	d.log_fd = open_log(&d.serving.place);
-	__atomic_store_n(&d.is_serving, true, __ATOMIC_RELEASE);
 	move_frames(&d);
 	__atomic_store_n(&d.is_serving, false, __ATOMIC_RELEASE);
 	port_serve_stop(&d.serving);
