@@ -11,15 +11,19 @@
 
 enum { CAP_MIN = 64 };
 
+static size_t max_len(const struct buf *buf)
+{
+	return buf->max ? buf->max : BUF_MAX;
+}
+
 static int grow(struct buf *buf, size_t add)
 {
-	size_t max = buf->max ? buf->max : BUF_MAX;
 	size_t cap = buf->cap ? buf->cap : CAP_MIN;
 	char *data;
 
 	if (buf->err)
 		return buf->err;
-	if (add > max - buf->len)
+	if (add > max_len(buf) - buf->len)
 		return buf->err = -E2BIG;
 	if (buf->len + add < buf->cap)
 		return 0;
@@ -83,17 +87,25 @@ void buf_printf(struct buf *buf, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Formats into the room that is there; only a text that does not fit is formatted a second time. */
 void buf_vprintf(struct buf *buf, const char *fmt, va_list ap)
 {
+	size_t room = buf->cap > buf->len ? buf->cap - buf->len : 0;
 	va_list again;
 	int len;
 
-	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (len < 0 || grow(buf, len))
+	if (buf->err)
 		return;
-	vsnprintf(buf->data + buf->len, len + 1, fmt, ap);
+	va_copy(again, ap);
+	len = vsnprintf(room ? buf->data + buf->len : NULL, room, fmt, again);
+	va_end(again);
+	if (len < 0 || (size_t)len >= room || (size_t)len > max_len(buf) - buf->len) {
+		if (room)
+			buf->data[buf->len] = '\0';
+		if (len < 0 || grow(buf, len))
+			return;
+		vsnprintf(buf->data + buf->len, len + 1, fmt, ap);
+	}
 	buf->len += len;
 }
 
