@@ -51,7 +51,11 @@ struct node {
 	void *volatile *anything;
 	struct object TAG("kptr") * owned;
 	struct bpf_spin_lock lock;
-	char name[] DECL_TAG("flexible");
+};
+
+struct text {
+	u32 len;
+	char bytes[] DECL_TAG("flexible");
 };
 
 struct nested {
@@ -66,13 +70,14 @@ volatile const int number = 5;
 static u64 counters[8];
 struct bits global_bits DECL_TAG("global");
 struct object *head;
-const char text[] = "text";
+struct text *last;
+const char word[] = "text";
 
 typedef int (*callback_t)(struct nested *arg, void *ctx);
 
 __attribute__((noinline)) int visit(struct nested *arg DECL_TAG("arg"), callback_t cb)
 {
-	return arg->inner.node.word + cb(arg, &counters) + number + text[global_bits.a];
+	return arg->inner.node.word + cb(arg, &counters) + number + word[global_bits.a];
 }
 
 static __attribute__((noinline)) int count(struct nested *arg, void *ctx)
@@ -84,5 +89,6 @@ int run(struct nested *arg)
 {
 	counters[0]++;
 	head = arg->inner.node.owned;
+	last = (void *)head;
 	return visit(arg, count);
 }
