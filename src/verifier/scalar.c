@@ -488,7 +488,7 @@ void vf_scalar_sext(struct vf_scalar *dst, unsigned from, unsigned bits)
 		*dst = vf_scalar_const(vf_zext(vf_sext(value, from), bits));
 		return;
 	}
-	if (a.smin >> from != a.smax >> from || (min < 0) != (max < 0) || min > max) {
+	if (a.smin >> from != a.smax >> from || min > max) {
 		res = vf_range_unbounded(bits);
 		res.smin = vf_smin(from);
 		res.smax = vf_smax(from);
