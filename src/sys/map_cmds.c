@@ -93,6 +93,7 @@ static int take_btf(struct sys_call *call, struct map *map)
 	struct btf_map_want want = {
 		.map_type = attr->map_type,
 		.map_flags = attr->map_flags,
+		.max_entries = attr->max_entries,
 		.key_size = attr->key_size,
 		.value_size = attr->value_size,
 		.key_id = attr->btf_key_type_id,
