@@ -52,7 +52,7 @@ whole=$(tcpdump -n -r "$CAPTURE" -c 1000 -w "$WORK/whole.pcap" 2>/dev/null; stat
 head -c $((whole - 7)) "$WORK/whole.pcap" >"$WORK/cut.pcap"
 status=0
 "$SKEP" run "$firewall" --on "xdp:pcap:$WORK/cut.pcap,$WORK/cut-out.pcap" >"$WORK/stdout" 2>"$WORK/stderr" || status=$?
-equal "a cut capture: exit status" 255 "$status"
+equal "a cut capture: exit status" 0 "$status"
 grep -qE 'cut|truncated' "$WORK/stderr" || problem "a cut capture: not reported: $(cat "$WORK/stderr")"
 grep -qw 999 "$WORK/stdout" || problem "a cut capture: 999 whole frames: $(cat "$WORK/stdout")"
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "btf_value.h"
 #include "map_data.h"
 #include "out.h"
@@ -116,44 +117,53 @@ static int parse_number(const char *word, size_t len, u8 *buf)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are written little endian");
 
-/* One text of all words, for BTF: braces and commas may be spread over several. */
-static int join_words(struct tool *t, char *const *words, size_t cnt, char *text)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < cnt; i++) {
-		int add = snprintf(text + len, TEXT_MAX - len, "%s%s", i ? " " : "", words[i]);
-
-		if (add < 0 || len + (size_t)add >= TEXT_MAX)
-			return fail(t, "the data is longer than %d characters", TEXT_MAX);
-		len += (size_t)add;
-	}
-	return 0;
-}
-
+/* The words joined to one text: braces and commas may be spread over several. */
 static int parse_typed(struct tool *t, const struct map_data *d, enum map_item item,
 	char *const *words, size_t cnt, u8 *buf)
 {
-	static char text[TEXT_MAX];
-	char why[BTF_VALUE_ERROR_MAX] = "";
 	u32 id = item == MAP_KEY ? d->key_id : d->value_id;
-	size_t len = map_item_len(d, item);
+	struct buf text = BUF_INIT_MAX(TEXT_MAX);
+	char why[BTF_VALUE_ERROR_MAX] = "";
 	int err;
 
-	if (!d->btf || !id)
+	for (size_t i = 0; i < cnt; i++)
+		buf_printf(&text, "%s%s", i ? " " : "", words[i]);
+	err = text.err;
+	if (err == -E2BIG)
+		fail(t, "the %s is longer than %d characters", item_name(item), TEXT_MAX);
+	else if (err)
+		fail(t, "out of memory");
+	else
+		err = btf_value_parse(
+			buf_text(&text), d->btf, id, buf, map_item_len(d, item), why, sizeof(why));
+	if (err && !text.err)
+		fail(t, "cannot read the %s '%s': %s%s", item_name(item), buf_text(&text),
+			why[0] ? why : errno_text(err),
+			strstr(why, "bytes") ? ""
+					     : "; its bytes can be written one by one as well");
+	buf_done(&text);
+	return err ? -1 : 0;
+}
+
+/* Bytes, or one number: all there is where the type is not known. */
+static int parse_plain(struct tool *t, const struct map_data *d, enum map_item item,
+	char *const *words, size_t cnt, u8 *buf)
+{
+	size_t len = map_item_len(d, item);
+	int err = -EINVAL;
+
+	if (cnt == len)
+		return parse_bytes(t, item, words, cnt, 0, buf);
+	if (cnt == 1)
+		err = parse_number(words[0], len, buf);
+	if (err == -ERANGE)
+		return fail(t, "the %s '%s' does not fit the %zu bytes of this map",
+			item_name(item), words[0], len);
+	if (err)
 		return fail(t,
 			"the %s of this map has %zu bytes, but %zu %s given: write each byte "
 			"(0-255, or after 'hex'), or one number",
 			item_name(item), len, cnt, cnt == 1 ? "was" : "were");
-	err = join_words(t, words, cnt, text);
-	if (err)
-		return err;
-	err = btf_value_parse(text, d->btf, id, buf, len, why, sizeof(why));
-	if (err)
-		return fail(t,
-			"cannot read the %s '%s': %s (it has %zu bytes; they can be written "
-			"one by one as well)",
-			item_name(item), text, why[0] ? why : errno_text(err), len);
 	return 0;
 }
 
@@ -163,7 +173,6 @@ int map_data_parse(
 	size_t len = map_item_len(d, item), cnt = 0;
 	bool hex = args_take_exact(a, "hex");
 	char **words = a->words;
-	int err;
 
 	for (; !map_data_ends(a); cnt++)
 		args_next(a);
@@ -176,15 +185,9 @@ int map_data_parse(
 		return parse_bytes(t, item, words, cnt, 16, buf);
 	if (cnt == 1 && !parse_address(d, item, words[0], buf))
 		return 0;
-	if (cnt == len && (cnt > 1 || !d->btf))
+	if (!d->btf || !(item == MAP_KEY ? d->key_id : d->value_id))
+		return parse_plain(t, d, item, words, cnt, buf);
+	if (cnt == len && cnt > 1)
 		return parse_bytes(t, item, words, cnt, 0, buf);
-	if (cnt == 1) {
-		err = parse_number(words[0], len, buf);
-		if (!err)
-			return 0;
-		if (err == -ERANGE)
-			return fail(t, "the %s '%s' does not fit the %zu bytes of this map",
-				item_name(item), words[0], len);
-	}
 	return parse_typed(t, d, item, words, cnt, buf);
 }

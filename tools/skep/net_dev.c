@@ -14,6 +14,8 @@
 
 static int failed(struct tool *t, int err, const char *what, const struct port_text *text)
 {
+	if (strstr(text->text, what)) /* it names the device itself */
+		return fail(t, "%s", text->text);
 	return fail(t, "%s: %s", what, text->text[0] ? text->text : errno_text(err));
 }
 

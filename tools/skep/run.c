@@ -222,6 +222,8 @@ static int update(struct tool *t, struct run *r, const char *line)
 
 static int device_failed(struct tool *t, int err, const char *dev, const struct port_text *text)
 {
+	if (strstr(text->text, dev)) /* it names the device itself */
+		return fail(t, "%s", text->text);
 	return fail(t, "%s: %s", dev, text->text[0] ? text->text : errno_text(err));
 }
 
