@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "btf_value.h"
+#include "info.h"
 #include "map_data.h"
 #include "out.h"
 
@@ -77,6 +78,8 @@ static int parse_address(const struct map_data *d, enum map_item item, const cha
 	u64 prefix;
 	u32 prefix32;
 
+	if (item == MAP_KEY && info_is_indexed(d->info.type))
+		return -EINVAL;
 	if (slash) {
 		if (item != MAP_KEY || d->info.type != BPF_MAP_TYPE_LPM_TRIE || len < sizeof(u32))
 			return -EINVAL;

@@ -60,6 +60,7 @@ static const struct row rows[] = {
 	{BPF_MAP_TYPE_LPM_TRIE, 8, "10.1.0.0/33", NULL, "has 8 bytes, but 1 was given"},
 	{BPF_MAP_TYPE_LPM_TRIE, 8, "10.1.0.0/", NULL, "has 8 bytes, but 1 was given"},
 	{BPF_MAP_TYPE_HASH, 8, "10.1.0.0/16", NULL, "has 8 bytes, but 1 was given"},
+	{BPF_MAP_TYPE_ARRAY, 4, "0.0.0.1", NULL, "has 4 bytes, but 1 was given"}, /* an index */
 	/* where data ends */
 	{BPF_MAP_TYPE_HASH, 2, "1 2 value 3", "0102"},
 	{BPF_MAP_TYPE_HASH, 2, "1 2 noexist", "0102"},
