@@ -7,6 +7,7 @@
 
 #include "verifier/access.h"
 #include "verifier/call_arg.h"
+#include "verifier/live_stack.h"
 #include "verifier/static.h"
 #include "verifier/step.h"
 
@@ -92,6 +93,10 @@ int vf_call_sub(struct vf_env *env, const struct bpf_insn *insn)
 	callee = vf_frame_new(env, st->top + 1, no, env->insn_idx);
 	if (!callee)
 		return -ENOMEM;
+	if (vf_live_enter(env, caller, callee)) {
+		vf_frame_free(env, callee);
+		return -ENOMEM;
+	}
 	for (u32 r = BPF_REG_1; r <= BPF_REG_5; r++)
 		callee->regs[r] = caller->regs[r];
 	vf_regs_clobber(env);

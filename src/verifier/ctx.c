@@ -17,16 +17,31 @@ static bool is_allowed(const struct vf_env *env, const struct ctx_field *field, 
 	return (field->access & (is_write ? CTX_WR : CTX_RD)) != 0;
 }
 
+/* Two neighbours as one; each has a place of its own, side by side as in the program's view. */
+static bool is_wide(const struct ctx_field *field, const struct ctx_field *next, s32 off, u32 size)
+{
+	return field->access & next->access & CTX_WIDE && off == field->off &&
+	       next->off == field->off + field->size && size == field->size + next->size;
+}
+
 const struct ctx_field *vf_ctx_field(const struct vf_env *env, s32 off, u32 size, bool is_write)
 {
-	for (u32 i = 0; i < env->type->field_cnt; i++) {
-		const struct ctx_field *field = &env->type->fields[i];
+	const struct ctx_field *fields = env->type->fields;
 
-		if (off < field->off || off + (s64)size > field->off + field->size)
+	for (u32 i = 0; i < env->type->field_cnt; i++) {
+		const struct ctx_field *field = &fields[i];
+		s64 end = field->off + field->size;
+
+		if (off < field->off || off >= end)
 			continue;
 		if (!is_allowed(env, field, is_write) || off % size)
 			return NULL;
-		if (size == field->size)
+		if (off + (s64)size > end)
+			return i + 1 < env->type->field_cnt &&
+					       is_wide(field, field + 1, off, size)
+				       ? field
+				       : NULL;
+		if (size == field->size || field->access & CTX_RAW)
 			return field;
 		/* a part of a field: loads only */
 		return !is_write && field->access & CTX_NARROW ? field : NULL;
@@ -53,6 +68,8 @@ int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 		err = vf_complain(env, VF_C_CTX_ACCESS, acc->off, acc->size);
 		return err;
 	}
+	if (field->reg == CTX_OTHER)
+		return vf_complain(env, VF_C_UNSUPPORTED_CTX_FIELD, field->name);
 	if (acc->is_write && field->step_cnt != 1)
 		return vf_complain(env, VF_C_UNSUPPORTED_CTX_WRITE, field->name);
 	if (acc->is_write || acc->value < 0)

@@ -97,6 +97,9 @@ struct vf_env {
 	struct list *explored; /* insn_cnt buckets of struct vf_seen (prune.c) */
 	struct list evicted;   /* struct vf_seen out of the buckets, alive for their children */
 	struct vf_precision *precision;
+	struct vf_live_tree *live; /* live_stack.c */
+	/* the flow graph backwards: pred[pred_start[i]] to pred[pred_start[i + 1] - 1] lead to i */
+	u32 *pred_start, *pred;
 
 	/* statistics and pacing */
 	struct vf_stats stats;
@@ -104,6 +107,7 @@ struct vf_env {
 	u32 states_now, evicted_cnt;
 
 	u64 mem_used, mem_max;
+	u32 insns_max;
 	struct vf_log log;
 	struct vf_verdict verdict;
 };

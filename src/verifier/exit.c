@@ -7,7 +7,19 @@
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
-static int complain_range(struct vf_env *env, const struct vf_reg *r0)
+static struct ctx_ret range_of(const struct vf_env *env)
+{
+	const struct prog_type *type = env->type;
+	u32 attach_type = env->params->expected_attach_type;
+
+	for (u32 i = 0; i < type->ret_cnt && attach_type < 64; i++) {
+		if (type->rets[i].attach_types & 1ull << attach_type)
+			return type->rets[i];
+	}
+	return (struct ctx_ret){.min = type->ret_min, .max = type->ret_max};
+}
+
+static int complain_range(struct vf_env *env, const struct vf_reg *r0, struct ctx_ret range)
 {
 	struct buf text = BUF_INIT;
 	int err;
@@ -19,7 +31,7 @@ static int complain_range(struct vf_env *env, const struct vf_reg *r0)
 	if (!text.len)
 		buf_str(&text, " unknown scalar value");
 	err = vf_complain(
-		env, VF_C_EXIT_RANGE, buf_text(&text), env->type->ret_min, env->type->ret_max);
+		env, VF_C_EXIT_RANGE, buf_text(&text), range.min, range.max);
 	buf_done(&text);
 	return err;
 }
@@ -27,6 +39,7 @@ static int complain_range(struct vf_env *env, const struct vf_reg *r0)
 int vf_exit_check(struct vf_env *env)
 {
 	const struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
+	struct ctx_ret range = range_of(env);
 	int err = vf_reg_read(env, BPF_REG_0);
 
 	if (err)
@@ -43,7 +56,7 @@ int vf_exit_check(struct vf_env *env)
 	err = vf_mark_precise(env, BPF_REG_0);
 	if (err)
 		return err;
-	if (r0->num.smin < env->type->ret_min || r0->num.smax > env->type->ret_max)
-		return complain_range(env, r0);
+	if (r0->num.smin < range.min || r0->num.smax > range.max)
+		return complain_range(env, r0, range);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "verifier/live_stack.h"
 #include "verifier/precision.h"
 #include "verifier/prune.h"
 #include "verifier/static.h"
@@ -91,7 +92,7 @@ static int advance(struct vf_env *env, bool *print_state, bool *ret_done)
 	env->hist_at = -1;
 	if (env->insn_idx >= env->insn_cnt)
 		return vf_complain(env, VF_C_INSN_IDX, env->insn_idx, env->insn_cnt);
-	if (++env->stats.insns_processed > VF_INSNS_MAX)
+	if (++env->stats.insns_processed > env->insns_max)
 		return vf_complain(env, VF_C_TOO_LARGE, env->stats.insns_processed);
 	st->last_idx = env->prev_idx;
 	st->insn_idx = env->insn_idx;
@@ -113,7 +114,10 @@ static int advance(struct vf_env *env, bool *print_state, bool *ret_done)
 	log_before(env, print_state);
 	env->aux[env->insn_idx].is_seen = true;
 	idx = env->insn_idx;
+	vf_live_begin(env);
 	err = vf_step(env, print_state, &next);
+	if (!err)
+		err = vf_live_commit(env);
 	if (err)
 		return err;
 	env->prev_idx = idx;
@@ -151,6 +155,8 @@ static int enter(struct vf_env *env, u32 sub_no)
 	if (!frame)
 		return -ENOMEM;
 	env->cur->frames[0] = frame;
+	if (vf_live_enter(env, NULL, frame))
+		return -ENOMEM;
 	env->cur->branches = 1;
 	env->cur->first_idx = sub->start;
 	env->cur->insn_idx = sub->start;

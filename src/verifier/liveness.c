@@ -40,7 +40,7 @@ static void use_def(
 }
 
 /* The at most two instructions that may run after i; returns how many. */
-static u32 successors(const struct vf_env *env, u32 i, u32 ret_next[2])
+u32 vf_successors(const struct vf_env *env, u32 i, u32 ret_next[2])
 {
 	const struct bpf_insn *insn = &env->insns[i];
 	u8 class = BPF_CLASS(insn->code), op = BPF_OP(insn->code);
@@ -61,7 +61,7 @@ static u32 successors(const struct vf_env *env, u32 i, u32 ret_next[2])
  */
 struct flow {
 	u16 *use, *def;
-	u32 *start, *pred, *work;
+	u32 *start, *pred, *work; /* start and pred belong to env, for live_stack.c */
 	bool *is_queued;
 };
 
@@ -71,8 +71,6 @@ static void flow_done(struct vf_env *env, struct flow *flow)
 
 	vf_free(env, flow->use, cnt * sizeof(u16));
 	vf_free(env, flow->def, cnt * sizeof(u16));
-	vf_free(env, flow->start, (cnt + 2) * sizeof(u32));
-	vf_free(env, flow->pred, 2 * cnt * sizeof(u32));
 	vf_free(env, flow->work, cnt * sizeof(u32));
 	vf_free(env, flow->is_queued, cnt);
 }
@@ -84,8 +82,8 @@ static int flow_init(struct vf_env *env, struct flow *flow)
 	*flow = (struct flow){
 		.use = vf_alloc(env, cnt * sizeof(u16)),
 		.def = vf_alloc(env, cnt * sizeof(u16)),
-		.start = vf_alloc(env, (cnt + 2) * sizeof(u32)),
-		.pred = vf_alloc(env, 2 * cnt * sizeof(u32)),
+		.start = env->pred_start = vf_alloc(env, (cnt + 2) * sizeof(u32)),
+		.pred = env->pred = vf_alloc(env, 2 * cnt * sizeof(u32)),
 		.work = vf_alloc(env, cnt * sizeof(u32)),
 		.is_queued = vf_alloc(env, cnt),
 	};
@@ -100,7 +98,7 @@ static void flow_link(struct vf_env *env, struct flow *flow)
 	u32 next[2];
 
 	for (u32 i = 0; i < env->insn_cnt; i++) {
-		for (u32 n = successors(env, i, next); n-- > 0;)
+		for (u32 n = vf_successors(env, i, next); n-- > 0;)
 			flow->start[next[n] + 2]++;
 		if (isa_is_lddw(&env->insns[i]))
 			i++;
@@ -108,7 +106,7 @@ static void flow_link(struct vf_env *env, struct flow *flow)
 	for (u32 i = 2; i < env->insn_cnt + 2; i++)
 		flow->start[i] += flow->start[i - 1];
 	for (u32 i = 0; i < env->insn_cnt; i++) {
-		for (u32 n = successors(env, i, next); n-- > 0;)
+		for (u32 n = vf_successors(env, i, next); n-- > 0;)
 			flow->pred[flow->start[next[n] + 1]++] = i;
 		if (isa_is_lddw(&env->insns[i]))
 			i++;
@@ -130,7 +128,7 @@ static void flow_solve(struct vf_env *env, struct flow *flow)
 		u16 live = 0;
 
 		flow->is_queued[i] = false;
-		for (u32 n = successors(env, i, next); n-- > 0;)
+		for (u32 n = vf_successors(env, i, next); n-- > 0;)
 			live |= env->aux[next[n]].live_regs;
 		live = (flow->use[i] | (live & ~flow->def[i])) & ~(1u << VF_FP);
 		if (live == env->aux[i].live_regs)

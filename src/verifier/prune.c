@@ -18,6 +18,7 @@
 
 #include "verifier/env.h"
 #include "verifier/equal.h"
+#include "verifier/live_stack.h"
 #include "verifier/precision.h"
 
 enum {
@@ -120,10 +121,25 @@ static bool has_same_calls(const struct vf_state *a, const struct vf_state *b)
 	return true;
 }
 
-/* Forgets registers that nothing reads any more. */
-static void clean(struct vf_env *env, struct vf_seen *seen)
+static void clean_slots(struct vf_state *st, u32 frame_no)
+{
+	struct vf_frame *frame = st->frames[frame_no];
+	u64 live = vf_live_slots(st, frame_no);
+
+	for (u32 s = 0; s < frame->slot_cnt; s++) {
+		if (!(live & 1ull << s))
+			frame->slots[s] = (struct vf_slot){0};
+	}
+}
+
+/* Forgets what nothing reads any more: all paths from the state on have been explored. */
+static int clean(struct vf_env *env, struct vf_seen *seen)
 {
 	struct vf_state *st = &seen->st;
+	int err = vf_live_solve(env);
+
+	if (err)
+		return err;
 
 	for (u32 f = 0; f <= st->top; f++) {
 		u32 at = f == st->top ? st->insn_idx : (u32)st->frames[f + 1]->callsite;
@@ -133,19 +149,22 @@ static void clean(struct vf_env *env, struct vf_seen *seen)
 			if (!(live & 1u << r))
 				vf_reg_clear(&st->frames[f]->regs[r]);
 		}
+		clean_slots(st, f);
 	}
 	seen->is_cleaned = true;
+	return 0;
 }
 
-static void clean_bucket(struct vf_env *env, struct list *head)
+static int clean_bucket(struct vf_env *env, struct list *head)
 {
 	list_for_each (pos, head) {
 		struct vf_seen *seen = list_entry(pos, struct vf_seen, node);
 
 		if (!seen->st.branches && !seen->is_cleaned && seen->st.insn_idx == env->insn_idx &&
-			has_same_calls(&seen->st, env->cur))
-			clean(env, seen);
+			has_same_calls(&seen->st, env->cur) && clean(env, seen))
+			return -ENOMEM;
 	}
+	return 0;
 }
 
 /* Cheap test before the exact comparison: the registers, byte for byte. */
@@ -240,7 +259,8 @@ int vf_prune(struct vf_env *env, bool *ret_is_pruned)
 	bool will_save = must_save || (jmps >= SAVE_JMPS && insns >= SAVE_INSNS);
 
 	*ret_is_pruned = false;
-	clean_bucket(env, head);
+	if (clean_bucket(env, head))
+		return -ENOMEM;
 	list_for_each_safe (pos, head) {
 		struct vf_seen *seen = list_entry(pos, struct vf_seen, node);
 

@@ -117,16 +117,16 @@ static u32 emit_ctx_load(
 static u32 emit_ctx(const struct plan *plan, u32 i, struct bpf_insn *out)
 {
 	const struct bpf_insn *insn = &plan->env->insns[i];
-	bool is_write = BPF_CLASS(insn->code) != BPF_LDX;
+	bool is_write = BPF_CLASS(insn->code) != BPF_LDX, is_direct;
 	const struct ctx_field *field = vf_ctx_field(
 		plan->env, insn->off, isa_access_len(insn), is_write);
 
 	skep_bug_if(!field, "context access at insn %u was verified and has no field", i);
-	if (!is_write)
+	is_direct = is_write || field->access & CTX_RAW || isa_access_len(insn) > field->size;
+	if (!is_direct)
 		return emit_ctx_load(out, insn, field);
 	*out = *insn;
-	out->code = BPF_CLASS(insn->code) | BPF_MEM | size_bits(field->step[0].size);
-	out->off = field->step[0].off;
+	out->off = field->step[0].off + (insn->off - field->off);
 	return 1;
 }
 

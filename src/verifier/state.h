@@ -83,6 +83,7 @@ struct vf_frame {
 	s32 callsite; /* the call instruction in the frame below; -1 in the outermost */
 	u32 slot_cnt;
 	struct vf_slot *slots;
+	struct vf_live *live; /* stack liveness of this chain of calls */
 	struct vf_reg regs[VF_REG_CNT];
 };
 

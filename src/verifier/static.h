@@ -32,5 +32,7 @@ int vf_cfg_check(struct vf_env *env);
 
 /* liveness.c: which registers each instruction may still read */
 int vf_live_regs(struct vf_env *env);
+/* The at most two instructions that may run after i in its function; returns how many. */
+u32 vf_successors(const struct vf_env *env, u32 i, u32 ret_next[2]);
 
 #endif

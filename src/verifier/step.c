@@ -15,6 +15,12 @@ static int check_fields(struct vf_env *env, const struct bpf_insn *insn)
 
 	if (env->aux[env->insn_idx].is_checked)
 		return 0;
+	/* Linux looks at the first operand of a comparison before its fields */
+	if (isa_is_jump(insn) && BPF_OP(insn->code) < BPF_JCOND && BPF_OP(insn->code) != BPF_JA) {
+		err = vf_reg_read(env, insn->dst_reg);
+		if (err)
+			return err;
+	}
 	err = isa_check(insn, env->insn_cnt - env->insn_idx, &why);
 	if (err)
 		err = vf_complain_text(env, err, VF_C_FIELDS, buf_text(&why));

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "verifier/env.h"
 #include "verifier/explore.h"
+#include "verifier/live_stack.h"
 #include "verifier/precision.h"
 #include "verifier/prune.h"
 #include "verifier/rewrite.h"
@@ -30,6 +31,7 @@ static int init(struct vf_env *env, const struct vf_params *params)
 	env->params = params;
 	env->type = params->type;
 	env->mem_max = params->mem_max ? params->mem_max : VF_MEM_MAX;
+	env->insns_max = params->insns_max ? params->insns_max : VF_INSNS_MAX;
 	env->is_strict = params->flags & BPF_F_STRICT_ALIGNMENT;
 	if (!params->insn_cnt || params->insn_cnt > PROG_INSN_MAX)
 		return vf_complain(env, VF_C_INSN_CNT, params->insn_cnt, PROG_INSN_MAX);
@@ -39,7 +41,7 @@ static int init(struct vf_env *env, const struct vf_params *params)
 	if (!env->insns || !env->aux)
 		return -ENOMEM;
 	memcpy(env->insns, params->insns, env->insn_cnt * sizeof(*env->insns));
-	if (vf_prune_init(env) || vf_precision_init(env))
+	if (vf_prune_init(env) || vf_precision_init(env) || vf_live_init(env))
 		return -ENOMEM;
 	return 0;
 }
@@ -49,6 +51,11 @@ static void done(struct vf_env *env)
 	vf_explore_done(env);
 	vf_prune_free(env);
 	vf_precision_done(env);
+	vf_live_done(env);
+	if (env->pred_start)
+		vf_free(env, env->pred_start, (env->insn_cnt + 2ul) * sizeof(u32));
+	if (env->pred)
+		vf_free(env, env->pred, 2ul * env->insn_cnt * sizeof(u32));
 	for (u32 m = 0; m < env->map_cnt; m++)
 		obj_put(&env->maps[m]->obj);
 	vf_free(env, env->func_info, env->func_info_cnt * sizeof(*env->func_info));
@@ -96,7 +103,7 @@ static void log_stats(struct vf_env *env)
 	vf_note(env,
 		"processed %u insns (limit %d) max_states_per_insn %u total_states %u "
 		"peak_states %u mark_read %u\n",
-		stats->insns_processed, VF_INSNS_MAX, stats->max_states_per_insn,
+		stats->insns_processed, env->insns_max, stats->max_states_per_insn,
 		stats->total_states, stats->peak_states, stats->longest_mark_read);
 }
 

@@ -35,7 +35,8 @@ struct vf_params {
 	/* Receives the log piece by piece, kernel format. */
 	void (*log)(void *log_arg, const char *text, size_t len);
 	void *log_arg;
-	u64 mem_max; /* bytes of states kept; 0: VF_MEM_MAX. -ENOMEM beyond */
+	u64 mem_max;   /* bytes of states kept; 0: VF_MEM_MAX. -ENOMEM beyond */
+	u32 insns_max; /* instructions processed; 0: VF_INSNS_MAX, as Linux. -E2BIG beyond */
 };
 
 struct vf_stats {
