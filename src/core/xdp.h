@@ -37,14 +37,14 @@ struct xdp_buff {
 	u32 flags;
 };
 
-/* Checked mode: what an XDP program may touch. Called by the hook before a run, and by every helper that
- * moves the frame's ends. */
+/* Checked mode: what an XDP program may touch. Called by the hook before a run; xdp stays where it is until
+ * the run is over. */
 static inline void xdp_set_regions(const struct xdp_buff *xdp, struct run *run)
 {
 	run->regions[0] = (struct run_region){.name = "packet",
-		.start = xdp->data_meta <= xdp->data ? xdp->data_meta : xdp->data,
-		.can_write = true};
-	run->regions[0].len = (size_t)(xdp->data_end - run->regions[0].start);
+		.can_write = true,
+		.live_start = &xdp->data_meta,
+		.live_end = &xdp->data_end};
 	run->regions[1] = (struct run_region){
 		.name = "ctx", .start = (u8 *)(uintptr_t)xdp, .len = sizeof(*xdp)};
 	run->region_cnt = 2;

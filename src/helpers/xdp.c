@@ -28,14 +28,6 @@ static bool has_meta(const struct xdp_buff *xdp)
 	return xdp->data_meta <= xdp->data;
 }
 
-/* The frame has moved: the checked mode must know. */
-static u64 done_moving(const struct xdp_buff *xdp, struct run *run)
-{
-	if (run->region_cnt)
-		xdp_set_regions(xdp, run);
-	return 0;
-}
-
 u64 hlp_xdp_adjust_head(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {
 	struct xdp_buff *xdp = hlp_ptr(r1);
@@ -50,7 +42,7 @@ u64 hlp_xdp_adjust_head(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 		memmove(xdp->data_meta + offset, xdp->data_meta, (size_t)meta_len);
 	xdp->data_meta += offset;
 	xdp->data += offset;
-	return done_moving(xdp, run);
+	return 0;
 }
 
 u64 hlp_xdp_adjust_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
@@ -65,7 +57,7 @@ u64 hlp_xdp_adjust_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 	if (offset > 0)
 		memset(xdp->data_end, 0, (size_t)offset);
 	xdp->data_end += offset;
-	return done_moving(xdp, run);
+	return 0;
 }
 
 u64 hlp_xdp_adjust_meta(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
@@ -82,7 +74,7 @@ u64 hlp_xdp_adjust_meta(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 	if (meta_len % 4 || meta_len > XDP_META_MAX)
 		return (u64)-EACCES;
 	xdp->data_meta += offset;
-	return done_moving(xdp, run);
+	return 0;
 }
 
 u64 hlp_xdp_get_buff_len(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)

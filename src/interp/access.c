@@ -34,9 +34,7 @@ bool access_may(const struct access *access, u64 addr, u64 len, bool is_write)
 		return true;
 	for (u32 i = 0; i < access->run->region_cnt; i++) {
 		region = &access->run->regions[i];
-		if ((region->can_write || !is_write) &&
-			is_inside(addr, len, (u64)(uintptr_t)region->start,
-				(u64)(uintptr_t)region->start + region->len))
+		if ((region->can_write || !is_write) && run_region_holds(region, addr, len))
 			return true;
 	}
 	return is_in_map(access, addr, len, is_write);

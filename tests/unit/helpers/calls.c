@@ -146,11 +146,12 @@ static void checked_regions_follow_the_frame(void **state)
 	xdp_set_regions(&frame.xdp, &run);
 	CALL(&run, xdp_adjust_meta, PTR(&frame.xdp), -8, 0, 0, 0);
 	CALL(&run, xdp_adjust_tail, PTR(&frame.xdp), -10, 0, 0, 0);
-	assert_ptr_equal(run.regions[0].start, frame.page + START - 8);
-	assert_int_equal(run.regions[0].len, LEN - 10 + 8);
+	assert_true(run_region_holds(&run.regions[0], PTR(frame.page + START - 8), LEN - 10 + 8));
+	assert_false(run_region_holds(&run.regions[0], PTR(frame.page + START - 9), 2));
+	assert_false(run_region_holds(&run.regions[0], PTR(frame.page + START + LEN - 10), 1));
 	CALL(&run, xdp_adjust_head, PTR(&frame.xdp), 20, 0, 0, 0);
-	assert_ptr_equal(run.regions[0].start, frame.page + START + 12);
-	assert_int_equal(run.regions[0].len, LEN - 10 + 8 - 20);
+	assert_false(run_region_holds(&run.regions[0], PTR(frame.page + START + 11), 2));
+	assert_true(run_region_holds(&run.regions[0], PTR(frame.page + START + 12), 2));
 }
 
 static void bytes_are_copied_inside_the_frame_only(void **state)
