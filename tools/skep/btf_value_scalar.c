@@ -181,7 +181,8 @@ int bv_number(struct bv_parser *p, const char *word, u32 id, u32 bits, bool is_s
 	int err = bv_digits(word + (negative || *word == '+'), &value);
 
 	if (err == -EINVAL)
-		return bv_fail_at(p, id, "a number");
+		return bv_fail_at(
+			p, id, strpbrk(word, ".:") ? "a number or an address" : "a number");
 	/* the largest that fits, without its sign */
 	limit = is_signed ? ((bv_u128)1 << (bits - 1)) - !negative : ~(bv_u128)0 >> (128 - bits);
 	if (err || (negative && !is_signed && value) || value > limit)

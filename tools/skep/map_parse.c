@@ -190,7 +190,8 @@ int map_data_parse(
 		return 0;
 	if (!d->btf || !(item == MAP_KEY ? d->key_id : d->value_id))
 		return parse_plain(t, d, item, words, cnt, buf);
-	if (cnt == len && cnt > 1)
+	/* "{ a = 1 , b = 2 }" may have as many words as bytes */
+	if (cnt == len && cnt > 1 && words[0][0] >= '0' && words[0][0] <= '9')
 		return parse_bytes(t, item, words, cnt, 0, buf);
 	return parse_typed(t, d, item, words, cnt, buf);
 }

@@ -358,6 +358,8 @@ static void wrong_words_are_explained(void **state)
 		{U32, 4, "hex 0a 0g 00 09", -EINVAL,
 			"byte 2 is '0g 00 09', not a number from 0 to 255"},
 		{U32, 4, "hex 0a", -EINVAL, "1 byte given, but unsigned int has 4"},
+		{U32, 4, "192.168.1.300", -EINVAL,
+			"'192.168.1.300' is not a number or an address, as unsigned int needs"},
 		{U64, 8, "192.168.1.5", -EINVAL,
 			"192.168.1.5 is an address of 4 bytes, but u64 has 8"},
 		{U32, 4, "fe80::1", -EINVAL,
