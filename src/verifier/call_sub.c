@@ -102,6 +102,7 @@ int vf_call_sub(struct vf_env *env, const struct bpf_insn *insn)
 	vf_regs_clobber(env);
 	st->frames[++st->top] = callee;
 	env->insn_idx = env->subs[no].start - 1;
+	vf_log_touch_all(env);
 	if (vf_logs_insns(env)) {
 		vf_note(env, "caller:\n");
 		vf_log_frame(env, st, caller->no, true);

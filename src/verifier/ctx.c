@@ -37,8 +37,7 @@ const struct ctx_field *vf_ctx_field(const struct vf_env *env, s32 off, u32 size
 		if (!is_allowed(env, field, is_write) || off % size)
 			return NULL;
 		if (off + (s64)size > end)
-			return i + 1 < env->type->field_cnt &&
-					       is_wide(field, field + 1, off, size)
+			return i + 1 < env->type->field_cnt && is_wide(field, field + 1, off, size)
 				       ? field
 				       : NULL;
 		if (size == field->size || field->access & CTX_RAW)

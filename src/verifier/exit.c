@@ -30,8 +30,7 @@ static int complain_range(struct vf_env *env, const struct vf_reg *r0, struct ct
 		buf_printf(&text, " smax=%" PRId64, r0->num.smax);
 	if (!text.len)
 		buf_str(&text, " unknown scalar value");
-	err = vf_complain(
-		env, VF_C_EXIT_RANGE, buf_text(&text), range.min, range.max);
+	err = vf_complain(env, VF_C_EXIT_RANGE, buf_text(&text), range.min, range.max);
 	buf_done(&text);
 	return err;
 }

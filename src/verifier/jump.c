@@ -118,6 +118,23 @@ static void sync_links(struct vf_state *st, u32 regno, const struct vf_linked *l
 		vf_linked_sync(st, reg, linked);
 }
 
+/*
+ * A register compared with itself: what each side learns is true of the one number. (On the side that
+ * cannot be taken the result is as strange as Linux's.)
+ */
+static void refine_self(struct vf_scalar *num, u8 op, unsigned bits, bool is_taken)
+{
+	struct vf_scalar a = *num, b = *num;
+
+	vf_scalar_refine(&a, &b, op, bits, is_taken);
+	num->var_off = tnum_intersect(a.var_off, b.var_off);
+	for (unsigned width = 32; width <= 64; width += 32)
+		vf_scalar_set_range(num,
+			vf_range_intersect(vf_scalar_range(&a, width), vf_scalar_range(&b, width)),
+			width);
+	vf_scalar_sync(num);
+}
+
 static int learn_scalars(struct vf_env *env, const struct bpf_insn *insn, struct vf_state *st,
 	bool is_taken, const struct vf_linked *linked)
 {
@@ -130,9 +147,13 @@ static int learn_scalars(struct vf_env *env, const struct bpf_insn *insn, struct
 		vf_reg_known(&constant, (s64)insn->imm);
 		src = &constant;
 	}
-	if (vf_is_scalar(dst) && vf_is_scalar(src) && dst != src) {
-		vf_scalar_refine(&dst->num, &src->num, BPF_OP(insn->code),
-			is_narrow(insn) ? 32 : 64, is_taken);
+	if (vf_is_scalar(dst) && vf_is_scalar(src)) {
+		if (dst == src)
+			refine_self(
+				&dst->num, BPF_OP(insn->code), is_narrow(insn) ? 32 : 64, is_taken);
+		else
+			vf_scalar_refine(&dst->num, &src->num, BPF_OP(insn->code),
+				is_narrow(insn) ? 32 : 64, is_taken);
 		err = vf_reg_sanity(env, dst);
 		if (!err)
 			err = vf_reg_sanity(env, src);

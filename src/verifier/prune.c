@@ -167,18 +167,23 @@ static int clean_bucket(struct vf_env *env, struct list *head)
 	return 0;
 }
 
-/* Cheap test before the exact comparison: the registers, byte for byte. */
+static bool is_same_reg(const struct vf_reg *a, const struct vf_reg *b)
+{
+	return a->kind == b->kind && a->may_be_null == b->may_be_null && a->off == b->off &&
+	       a->id == b->id && a->range == b->range && a->mem_size == b->mem_size &&
+	       a->map == b->map && !memcmp(&a->num, &b->num, sizeof(a->num));
+}
+
+/*
+ * A loop is called endless only if all registers of the running frame are the very same, ids included: a
+ * cheap test before the exact comparison, and Linux's.
+ */
 static bool may_be_same(const struct vf_state *old, const struct vf_state *cur)
 {
-	const struct vf_reg *a, *b;
-
 	if (old->top != cur->top)
 		return false;
-	a = vf_top(old)->regs;
-	b = vf_top(cur)->regs;
 	for (u32 r = 0; r < VF_REG_CNT; r++) {
-		if (a[r].kind != b[r].kind || a[r].off != b[r].off ||
-			memcmp(&a[r].num, &b[r].num, sizeof(a[r].num)))
+		if (!is_same_reg(&vf_top(old)->regs[r], &vf_top(cur)->regs[r]))
 			return false;
 	}
 	return true;

@@ -65,6 +65,7 @@ int vf_reg_sanity(struct vf_env *env, struct vf_reg *reg)
 		return 0;
 	if (env->params->flags & BPF_F_TEST_REG_INVARIANTS)
 		return vf_complain(env, VF_C_REG_INVARIANT);
-	reg->num = vf_scalar_unknown();
+	vf_scalar_forget_range(&reg->num, 64);
+	vf_scalar_forget_range(&reg->num, 32);
 	return 0;
 }
