@@ -15,11 +15,12 @@ struct object {
 	const char *path;
 };
 
-static int load(const struct test_case *c, char *log, struct verdict *ret, char why[WORDS_MAX])
+static int load(const struct test_case *c, u32 log_level, char *log, struct verdict *ret,
+	char why[WORDS_MAX])
 {
 	const struct object *object = c->arg;
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_MAX,
-		.kernel_log_level = LOG_LEVEL);
+		.kernel_log_level = log_level);
 	struct bpf_object *obj = bpf_object__open_file(object->path, &opts);
 	struct bpf_program *prog;
 	int err;
@@ -61,7 +62,7 @@ static int read_expectation(const char *source, struct expectation *ret, char wh
 int object_each(const char *path, const char *source, case_fn fn, void *arg, char why[WORDS_MAX])
 {
 	struct object object = {path};
-	struct test_case c = {.file = path, .ask = load, .arg = &object};
+	struct test_case c = {.file = path, .must_know = true, .ask = load, .arg = &object};
 	struct bpf_program *prog;
 	struct bpf_object *obj;
 	int err = read_expectation(source, &c.expect, why);

@@ -83,7 +83,7 @@ static int create_maps(const struct raw_case *raw, int fds[MAPS_MAX], char why[W
 			map->max_entries, &opts);
 		if (fds[i] < 0) {
 			snprintf(why, WORDS_MAX, "map %s: %s", map->name, strerror(errno));
-			return -errno;
+			return errno == EINVAL ? ENGINE_LACKS : -errno;
 		}
 	}
 	return 0;
@@ -109,11 +109,12 @@ static void patch(
 	}
 }
 
-static int load(const struct test_case *c, char *log, struct verdict *ret, char why[WORDS_MAX])
+static int load(const struct test_case *c, u32 log_level, char *log, struct verdict *ret,
+	char why[WORDS_MAX])
 {
 	const struct raw_case *raw = c->arg;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = LOG_MAX,
-		.log_level = LOG_LEVEL, .prog_flags = raw->flags);
+		.log_level = log_level, .prog_flags = raw->flags);
 	int fds[MAPS_MAX] = {-1, -1, -1, -1};
 	struct bpf_insn *insns = NULL;
 	struct buf err_text = BUF_INIT;

@@ -3,10 +3,11 @@
  * skep's own engine in this process, and both must say what the case expects, with the same errno. The
  * words of the last log line are compared too: that they differ is counted, and fails with --words.
  *
- * usage: run [--show] [--words] [--engine kernel|skep] CASES...
+ * usage: run [--show] [--words] [--logs LEVEL] [--engine kernel|skep] CASES...
  *	FILE.txt		a file of instruction texts, see raw.c
  *	FILE.bpf.o=SOURCE	an object and the source that says what to expect, see object.c
  *	--show			print each engine's verdict instead of judging
+ *	--logs LEVEL		compare the whole logs of that level, and show the first line that differs
  * Exit: 0 all as expected, 1 not, 2 a case is at fault, 77 no engine at all.
  */
 #include <bpf/bpf.h>
@@ -29,9 +30,10 @@ static const char *const engine_names[ENGINES] = {"kernel", "skep"};
 struct run {
 	struct port *port[ENGINES];		       /* NULL: not here */
 	signed char has_type[ENGINES][PROG_TYPES_MAX]; /* 0 not yet known, 1 yes, -1 no */
-	bool show, words_matter;
-	u32 cases, failed, compared, other_words, unsupported;
-	char *log;
+	bool show, words_matter, compare_logs;
+	u32 log_level;
+	u32 cases, failed, compared, other_words, other_logs, unsupported;
+	char *log[ENGINES];
 };
 
 /* Whether the engine takes the simplest program of a type. */
@@ -61,6 +63,12 @@ static void say(
 
 	verdict_text(verdict, text, sizeof(text));
 	printf("%s: %s: %s: %s%s\n", c->file, c->name, engine_names[engine], text, note);
+}
+
+/* What skep does not have yet it refuses, and says that it is not the program's fault. */
+static bool is_not_supported(const struct verdict *verdict)
+{
+	return verdict->err && !strncmp(verdict->words, "skep: ", strlen("skep: "));
 }
 
 /* The kernel decides; without it, the expectation. */
@@ -98,6 +106,58 @@ static void judge(struct run *r, const struct test_case *c, const struct verdict
 		verdict[KERNEL].words, verdict[SKEP].words);
 }
 
+/*
+ * Lines that are no knowledge of registers and stack: times, and what the analyses before exploration
+ * found (live registers by instruction, stack slots that are read later).
+ */
+static bool is_aside(const char *line)
+{
+	size_t at = strspn(line, " 0123456789");
+
+	if (!strncmp(line, "verification time ", strlen("verification time ")))
+		return true;
+	if (*line == '(')
+		return strspn(line + 1, "0123456789,");
+	return at && line[at] == ':' && strspn(line + at + 2, ".0123456789") == 10;
+}
+
+static const char *next_line(const char *line)
+{
+	do {
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	} while (*line && is_aside(line));
+	return line;
+}
+
+/* An address is another one in each engine: as far as it, the lines are the same. */
+static bool is_same_line(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "\n");
+	const char *address = memmem(a, len, " = 0x", 5);
+
+	if (address && memmem(a, len, ": (18) r", 8))
+		len = address - a;
+	else if (len != strcspn(b, "\n"))
+		return false;
+	return !strncmp(a, b, len);
+}
+
+static void compare_logs(struct run *r, const struct test_case *c)
+{
+	const char *a = r->log[KERNEL], *b = r->log[SKEP];
+
+	while ((*a || *b) && is_same_line(a, b)) {
+		a = next_line(a);
+		b = next_line(b);
+	}
+	if (!*a && !*b)
+		return;
+	r->other_logs++;
+	printf("%s: %s: other logs:\n  kernel: %.*s\n  skep:   %.*s\n", c->file, c->name,
+		(int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
+}
+
 static int try_case(void *arg, const struct test_case *c)
 {
 	struct verdict verdict[ENGINES] = {0};
@@ -115,17 +175,25 @@ static int try_case(void *arg, const struct test_case *c)
 			continue;
 		}
 		port_use(r->port[engine]);
-		err = c->ask(c, r->log, &verdict[engine], why);
-		if (err) {
+		err = c->ask(c, r->log_level, r->log[engine], &verdict[engine], why);
+		if (err)
 			printf("%s: %s: %s: %s\n", c->file, c->name, engine_names[engine], why);
-			return err;
+		if (err == ENGINE_LACKS && engine == SKEP) {
+			r->unsupported++;
+			continue;
 		}
-		asked[engine] = true;
+		if (err)
+			return err;
+		asked[engine] = engine == KERNEL || c->must_know ||
+				!is_not_supported(&verdict[engine]);
+		r->unsupported += !asked[engine];
 		if (r->show)
 			say(c, engine, &verdict[engine], "");
 	}
 	if (!r->show)
 		judge(r, c, verdict, asked);
+	if (r->compare_logs && asked[KERNEL] && asked[SKEP])
+		compare_logs(r, c);
 	return 0;
 }
 
@@ -188,23 +256,29 @@ static void report(const struct run *r)
 	printf("%u cases, %u not as expected", r->cases, r->failed);
 	if (r->port[KERNEL] && r->port[SKEP])
 		printf("; %u compared, %u with other words", r->compared, r->other_words);
+	if (r->compare_logs)
+		printf(", %u with other logs", r->other_logs);
 	if (r->unsupported)
-		printf("; %u not asked: no such program type", r->unsupported);
+		printf("; %u not judged: the engine lacks what they need", r->unsupported);
 	printf("\n");
 }
 
 int main(int argc, char **argv)
 {
-	struct run r = {.log = malloc(LOG_MAX)};
+	struct run r = {.log = {malloc(LOG_MAX), malloc(LOG_MAX)}, .log_level = LOG_STATS};
 	const char *only = NULL;
 	int err = 0, i = 1;
 
-	if (!r.log)
+	if (!r.log[KERNEL] || !r.log[SKEP])
 		return 2;
 	libbpf_set_print(NULL);
 	for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
 		if (!strcmp(argv[i], "--engine") && i + 1 < argc)
 			only = argv[++i];
+		if (!strcmp(argv[i], "--logs") && i + 1 < argc) {
+			r.compare_logs = true;
+			r.log_level = strtoul(argv[++i], NULL, 0);
+		}
 		r.show |= !strcmp(argv[i], "--show");
 		r.words_matter |= !strcmp(argv[i], "--words");
 	}
@@ -215,8 +289,9 @@ int main(int argc, char **argv)
 		err = try_cases(&r, argv[i]);
 	if (!r.show)
 		report(&r);
-	for (int engine = 0; engine < ENGINES; engine++)
+	for (int engine = 0; engine < ENGINES; engine++) {
 		port_close(r.port[engine]);
-	free(r.log);
+		free(r.log[engine]);
+	}
 	return err ? 2 : r.failed ? 1 : 0;
 }

@@ -18,7 +18,7 @@
  * The log of level 4 has the complaint and figures only: a log of every instruction would overflow
  * where a million of them are processed, and that has an errno of its own.
  */
-enum { WORDS_MAX = 512, LOG_MAX = 1 << 20, LOG_LEVEL = 4 };
+enum { WORDS_MAX = 512, LOG_MAX = 1 << 22, LOG_STATS = 4 };
 
 struct verdict {
 	int err;	       /* positive errno; 0: accepted */
@@ -41,14 +41,19 @@ void verdict_set(struct verdict *verdict, int err, const char *log);
 
 /*
  * A case: a name for people, and the engine-independent way to ask the engine in use (port_use) for its
- * verdict. 0, or a negative errno when the case itself is at fault, with a sentence in why.
+ * verdict. 0; ENGINE_LACKS when the engine does not have what the case needs; or a negative errno when
+ * the case itself is at fault. Both of these with a sentence in why.
  */
+enum { ENGINE_LACKS = 1 };
+
 struct test_case {
 	const char *file;
 	const char *name;
 	u32 prog_type; /* BPF_PROG_TYPE_* */
 	struct expectation expect;
-	int (*ask)(const struct test_case *c, char *log, struct verdict *ret, char why[WORDS_MAX]);
+	bool must_know; /* to refuse for lack of support is a failure too */
+	int (*ask)(const struct test_case *c, u32 log_level, char *log, struct verdict *ret,
+		char why[WORDS_MAX]);
 	const void *arg;
 };
 
