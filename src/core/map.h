@@ -20,7 +20,6 @@ struct btf_ref;
 
 enum {
 	MAP_NAME_LEN = BPF_OBJ_NAME_LEN,
-	MAP_KEY_MAX = 512, /* bytes; Linux: MAX_BPF_STACK */
 };
 
 /* What MAP_CREATE asked for, already checked for size and unknown fields. */

@@ -349,6 +349,12 @@ struct steps {
 	u32 cnt;
 };
 
+/* Bytes to read of a field: of one that is more than a number, the first four. */
+static u32 field_width(const struct ctx_field *field)
+{
+	return field->size == 8 ? 8 : 4;
+}
+
 /* R7 = R7 * 31 + R0 */
 static void emit_mix(struct code *code)
 {
@@ -361,7 +367,8 @@ static void emit_step(struct code *code, const struct steps *steps, const struct
 	const struct ctx_field *field = &steps->type->fields[step->field];
 
 	if (!step->id) {
-		emit(code, BPF_LDX | BPF_MEM | BPF_W, 0, 6, (s16)field->off, 0);
+		emit(code, BPF_LDX | BPF_MEM | (field_width(field) == 8 ? BPF_DW : BPF_W), 0, 6,
+			(s16)field->off, 0);
 		emit_mix(code);
 		return;
 	}
@@ -400,7 +407,9 @@ static u64 read_field(const struct ctx_field *field, const void *ctx)
 		const u8 *at = (const u8 *)(uintptr_t)value + field->step[i].off;
 
 		value = 0;
-		memcpy(&value, at, field->step[i].size);
+		memcpy(&value, at,
+			i + 1 < field->step_cnt ? field->step[i].size
+						: MIN(field->step[i].size, field_width(field)));
 	}
 	return value;
 }
@@ -456,7 +465,8 @@ static void make_steps(struct steps *steps, const struct prog_type *type)
 {
 	*steps = (struct steps){.type = type};
 	for (u32 i = 0; i < type->field_cnt; i++) {
-		if (type->fields[i].reg == CTX_SCALAR && !type->fields[i].attach_types)
+		if (type->fields[i].reg == CTX_SCALAR && type->fields[i].size == 4 &&
+			!type->fields[i].attach_types)
 			steps->step[steps->cnt++].field = (s32)i;
 	}
 	for (u32 i = 1 + rnd(STEPS_MAX); i; i--)

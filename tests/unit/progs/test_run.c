@@ -53,26 +53,40 @@ static void start(struct skep *inst, u64 (*exec)(struct prog *, void *, struct r
 	inst->check_rxq = device_seven;
 }
 
-static void types_are_under_their_numbers(void **state)
+static bool overlap(const struct ctx_field *a, const struct ctx_field *b)
 {
-	u32 cnt = 0;
+	return a->off < b->off + b->size && b->off < a->off + a->size;
+}
 
-	for (u32 i = 0; i < prog_types_cnt; i++) {
-		const struct prog_type *type = prog_types[i];
-		u32 end = 0;
+/* Every row lies inside the context, leads somewhere, and has its bytes to itself. */
+static void check_rows(const struct prog_type *type)
+{
+	const struct ctx_field *fields = type->fields;
 
-		if (!type)
-			continue;
-		cnt++;
-		assert_int_equal(type->type, i);
-		for (u32 f = 0; f < type->field_cnt; f++) {
-			assert_true(type->fields[f].off + type->fields[f].size <= type->ctx_size);
-			assert_true(type->fields[f].step_cnt > 0);
-			assert_true(type->fields[f].off >= end); /* sorted, no overlap */
-			end = type->fields[f].off + type->fields[f].size;
+	for (u32 i = 0; i < type->field_cnt; i++) {
+		if (fields[i].off + fields[i].size > type->ctx_size || !fields[i].step_cnt)
+			fail_msg("%s: %s", type->name, fields[i].name);
+		for (u32 j = 0; j < i; j++) {
+			u64 both = fields[i].attach_types & fields[j].attach_types;
+			bool apart = fields[i].attach_types && fields[j].attach_types && !both;
+
+			if (overlap(&fields[i], &fields[j]) && !apart)
+				fail_msg("%s: %s and %s", type->name, fields[i].name,
+					fields[j].name);
 		}
 	}
-	assert_int_equal(cnt, 7);
+}
+
+static void types_are_under_their_numbers(void **state)
+{
+	assert_ptr_equal(prog_types[BPF_PROG_TYPE_XDP], &prog_type_xdp);
+	assert_ptr_equal(prog_types[BPF_PROG_TYPE_SOCKET_FILTER], &prog_type_socket_filter);
+	for (u32 i = 0; i < prog_types_cnt; i++) {
+		if (!prog_types[i])
+			continue;
+		assert_int_equal(prog_types[i]->type, i);
+		check_rows(prog_types[i]);
+	}
 }
 
 /* Frames and contexts that a test run refuses, and with what. */
