@@ -122,10 +122,10 @@ int verb_status(struct tool *t, struct args *a)
 		return fail_extra(t, a);
 	if (!l.only && t->engine == TOOL_ENGINE_INSTANCE)
 		l.only = t->instance;
-	if (t->json)
+	if (t->json && !l.only)
 		json_start_array(&t->w);
 	err = port_instance_each(show_one, &l);
-	if (t->json)
+	if (t->json && !l.only)
 		json_end_array(&t->w);
 	if (err)
 		return fail(t, "cannot list the instances: %s", errno_text(err));
