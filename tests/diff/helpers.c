@@ -9,7 +9,7 @@
  * Here no engine is involved: our side of a program is the list of its steps, run on the helpers and the
  * field rows directly. Frames of several pages, which are refused here, are not compared.
  *
- * helpers [COUNT [SEED]]; exit 77 where bpf(2) may not be used.
+ * helpers [COUNT [SEED]]; exit 77 where there is no kernel to compare with.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,10 +24,10 @@
 #include "core/skb.h"
 #include "core/xdp.h"
 #include "helpers/helpers.h"
+#include "kernel.h"
 #include "progs/progs.h"
 
 enum {
-	SKIPPED = 77,
 	MEM_LEN = 2048,
 	RESULT_OFF = MEM_LEN - 8,
 	TEXT_LEN = 64,
@@ -665,13 +665,9 @@ int main(int argc, char **argv)
 	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (u64)time(NULL) << 20 ^ (u64)getpid();
 	struct inst_options opts = {.cpu_cnt = 1};
 	struct skep inst;
-	int fd = make_map(4, 0);
 
-	if (fd < 0) {
-		printf("skipped: bpf(2) cannot be used here: %s\n", strerror(-fd));
-		return SKIPPED;
-	}
-	close(fd);
+	if (kernel_is_missing())
+		return KERNEL_SKIP;
 	if (inst_init(&inst, &opts))
 		return 1;
 	inst.exec = exec_steps;

@@ -4,7 +4,7 @@
  * value byte and figure of memory. Only the order in which a hash is walked is its own: there the sets of
  * keys must agree.
  *
- * maps [OPERATIONS [SEED]]; exit 77 where bpf(2) may not be used.
+ * maps [OPERATIONS [SEED]]; exit 77 where there is no kernel to compare with.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 
 #include "core/inst.h"
 #include "core/map.h"
+#include "kernel.h"
 #include "maps/maps.h"
 
 enum {
@@ -24,7 +25,6 @@ enum {
 	CPU_MAX = 64,
 	ENTRIES_MAX = 24,
 	OPS_PER_MAP = 400,
-	SKIPPED = 77,
 };
 
 static u64 random_state;
@@ -350,18 +350,12 @@ int main(int argc, char **argv)
 	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (u64)time(NULL) << 20 ^ (u64)getpid();
 	struct inst_options opts = {0};
 	struct skep inst;
-	long fd;
 
-	fd = kernel_create(&(struct map_attr){
-		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1});
-	if (fd < 0) {
-		printf("skipped: bpf(2) cannot be used here: %s\n", strerror((int)-fd));
-		return SKIPPED;
-	}
-	close((int)fd);
+	if (kernel_is_missing())
+		return KERNEL_SKIP;
 	if (inst_init(&inst, &opts) || inst.cpu_cnt > CPU_MAX) {
 		printf("skipped: no instance, or more than %d CPUs\n", CPU_MAX);
-		return SKIPPED;
+		return KERNEL_SKIP;
 	}
 	inst.map_types = map_types;
 	inst.map_type_cnt = map_types_cnt;
