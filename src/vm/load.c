@@ -64,6 +64,7 @@ static int verify(struct skep *inst, const struct vm_load *load, const struct pr
 		.log_level = load->log_level,
 		.log = load->log,
 		.log_arg = load->log_arg,
+		.insns_max = inst->verify_insns_max,
 	};
 
 	return vf_verify(&params, ret_result, NULL);

@@ -19,6 +19,7 @@
 
 #include "base/bug.h"
 #include "base/types.h"
+#include "core/inst.h"
 #include "isa/isa.h"
 
 enum {
@@ -27,6 +28,7 @@ enum {
 	FRAME_MAX = 256,
 	LOG_LEN = 1 << 16,
 	VALUE_LEN = 24,
+	VERIFY_INSNS = 20000,
 	MODE_TABLE = 1,
 	MODE_PACKET = 2,
 	MODE_MAP = 4,
@@ -53,6 +55,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	if (skep_new(&opts, &skep))
 		abort();
+	skep->verify_insns_max = VERIFY_INSNS; /* many small explorations find more than a few long ones */
 	map_fds[0] = make_map(BPF_MAP_TYPE_ARRAY, 4);
 	map_fds[1] = make_map(BPF_MAP_TYPE_HASH, 16);
 	if (map_fds[0] < 0 || map_fds[1] < 0)
