@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/types.h"
 #include "isa/uapi.h"
 
 enum {
