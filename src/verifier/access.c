@@ -8,16 +8,20 @@
 
 #include "verifier/step.h"
 
+/* Where Linux's drivers leave 2 bytes before the Ethernet header, so that what follows it is aligned. */
+enum { PACKET_ALIGN = 2 };
+
 static int check_alignment(struct vf_env *env, const struct vf_access *acc, const char *what)
 {
 	const struct vf_reg *reg = &vf_regs(env)[acc->regno];
-	struct tnum sum = tnum_add(reg->num.var_off, tnum_const((s64)reg->off + acc->off));
+	s64 off = (s64)reg->off + acc->off + (vf_is_packet(reg) ? PACKET_ALIGN : 0);
+	struct tnum sum = tnum_add(reg->num.var_off, tnum_const(off));
 
 	if (acc->size <= 1 || tnum_is_aligned(sum, acc->size))
 		return 0;
 	if (vf_is_packet(reg))
-		return vf_complain(
-			env, VF_C_ALIGN_PACKET, 0, vf_tnum_str(reg), reg->off, acc->off, acc->size);
+		return vf_complain(env, VF_C_ALIGN_PACKET, PACKET_ALIGN, vf_tnum_str(reg), reg->off,
+			acc->off, acc->size);
 	return vf_complain(env, VF_C_ALIGN, what, vf_tnum_str(reg), reg->off, acc->off, acc->size);
 }
 

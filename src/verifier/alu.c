@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "verifier/env.h"
+#include "verifier/explore.h"
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
@@ -113,19 +114,74 @@ static int move(struct vf_env *env, const struct bpf_insn *insn)
 	return 0;
 }
 
-/* Notes that dst is now its former number plus a constant, or forgets the link. */
-static void keep_link(struct vf_reg *dst, const struct bpf_insn *insn, const struct vf_scalar *src)
+/* What the instruction adds to dst, if that is a constant of 32 bits. */
+static bool is_added(const struct bpf_insn *insn, const struct vf_scalar *src, s32 *ret_add)
 {
-	u64 add;
+	u8 op = BPF_OP(insn->code);
+	u64 value;
+	s64 add;
 
-	if (BPF_OP(insn->code) != BPF_ADD || !is_wide(insn) || !dst->id ||
-		!vf_scalar_is_const(src, 64, &add) || dst->id & VF_ID_DELTA || add > INT32_MAX) {
+	if (op != BPF_ADD && op != BPF_SUB)
+		return false;
+	if (has_src(insn) && insn->src_reg == insn->dst_reg)
+		return false;
+	if (!vf_scalar_is_const(src, is_wide(insn) ? 64 : 32, &value))
+		return false;
+	add = is_wide(insn) ? (s64)value : (s32)value;
+	if (add != (s32)add || (op == BPF_SUB && add == INT32_MIN))
+		return false;
+	*ret_add = op == BPF_SUB ? -add : add;
+	return true;
+}
+
+/*
+ * Notes that dst is now its former number plus a constant, or forgets the link. A 32-bit sum says nothing
+ * of the number it came from unless that had no more bits.
+ */
+static void keep_link(struct vf_reg *dst, const struct bpf_insn *insn, const struct vf_scalar *src,
+	bool was_narrow)
+{
+	s32 add;
+
+	if (!dst->id || dst->id & VF_ID_DELTA || !is_added(insn, src, &add) ||
+		(!is_wide(insn) && !was_narrow)) {
 		dst->id = 0;
 		dst->off = 0;
 		return;
 	}
-	dst->id |= VF_ID_DELTA;
+	dst->id |= is_wide(insn) ? VF_ID_DELTA64 : VF_ID_DELTA32;
 	dst->off = add;
+}
+
+/*
+ * A number that is 0 or -1 (what an arithmetic shift leaves of a sign) and is used as a mask: each of the
+ * two is followed on its own, which keeps the other operand exact. The pending one runs the instruction
+ * again.
+ */
+static int fork_mask(struct vf_env *env, const struct bpf_insn *insn, struct vf_reg *dst)
+{
+	bool is_whole = dst->num.smin == -1 && dst->num.smax == 0;
+	bool is_low = dst->num.s32min == -1 && dst->num.s32max == 0;
+	struct vf_state *other = NULL;
+	struct vf_reg *zero;
+	int err;
+
+	if (!is_whole && !is_low)
+		return 0;
+	err = vf_explore_push(env, env->insn_idx, env->insn_idx, &other);
+	if (err)
+		return err;
+	zero = &vf_top(other)->regs[insn->dst_reg];
+	if (is_whole) {
+		vf_reg_known(zero, 0);
+		vf_reg_known(dst, -1);
+		return 0;
+	}
+	zero->num.var_off = tnum_const_subreg(zero->num.var_off, 0);
+	vf_scalar_set_range(&zero->num, vf_range_const(0, 32), 32);
+	dst->num.var_off = tnum_const_subreg(dst->num.var_off, -1);
+	vf_scalar_set_range(&dst->num, vf_range_const(UINT32_MAX, 32), 32);
+	return 0;
 }
 
 static int combine_scalars(
@@ -133,9 +189,18 @@ static int combine_scalars(
 {
 	struct vf_reg *dst = &vf_regs(env)[insn->dst_reg];
 	struct vf_scalar num = src->num;
+	bool was_narrow = vf_reg_width(dst) <= 32;
+	u8 op = BPF_OP(insn->code);
+	int err;
 
-	vf_scalar_alu(&dst->num, BPF_OP(insn->code), &num, is_wide(insn) ? 64 : 32);
-	keep_link(dst, insn, &num);
+	if ((op == BPF_AND || op == BPF_OR) && tnum_is_const(num.var_off)) {
+		err = fork_mask(env, insn, dst);
+		if (err)
+			return err;
+	}
+
+	vf_scalar_alu(&dst->num, op, &num, is_wide(insn) ? 64 : 32);
+	keep_link(dst, insn, &num, was_narrow);
 	return vf_reg_sanity(env, dst);
 }
 

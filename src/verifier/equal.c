@@ -149,14 +149,18 @@ static bool covers_slot(struct id_map *map, const struct vf_slot *old, const str
 static bool covers_stack(struct id_map *map, const struct vf_frame *old, const struct vf_frame *cur,
 	enum vf_exactness exact)
 {
-	static const struct vf_slot none; /* all bytes VF_BYTE_INVALID */
-
 	for (u32 s = 0; s < old->slot_cnt; s++) {
 		bool is_there = s < cur->slot_cnt;
 
 		if (exact == VF_EXACT && !is_there)
 			return false;
-		if (!covers_slot(map, &old->slots[s], is_there ? &cur->slots[s] : &none, exact))
+		if (!is_there) {
+			/* as Linux: a slot that cur never had is not taken for an unknown number */
+			if (!is_all_misc(&old->slots[s]))
+				return false;
+			continue;
+		}
+		if (!covers_slot(map, &old->slots[s], &cur->slots[s], exact))
 			return false;
 	}
 	return true;

@@ -207,11 +207,11 @@ static int fork_path(struct vf_env *env, const struct bpf_insn *insn)
 	int err;
 
 	if (BPF_SRC(insn->code) == BPF_X && vf_is_scalar(src) && src->id)
-		vf_linked_collect(env->cur, src->id, &linked);
+		vf_linked_collect(env, src->id, &linked);
 	if (vf_is_scalar(dst) && dst->id &&
 		!(BPF_SRC(insn->code) == BPF_X && vf_is_scalar(src) &&
 			(src->id & ~VF_ID_DELTA) == (dst->id & ~VF_ID_DELTA)))
-		vf_linked_collect(env->cur, dst->id, &linked);
+		vf_linked_collect(env, dst->id, &linked);
 	if (linked.cnt > 1) {
 		err = vf_hist_push(env, 0, 0, 0, vf_linked_pack(&linked));
 		if (err)

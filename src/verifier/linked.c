@@ -25,14 +25,19 @@ static void add(struct vf_linked *set, struct vf_reg *reg, u32 id, u32 frame, bo
 	set->cnt++;
 }
 
-void vf_linked_collect(struct vf_state *st, u32 id, struct vf_linked *set)
+void vf_linked_collect(struct vf_env *env, u32 id, struct vf_linked *set)
 {
+	struct vf_state *st = env->cur;
+
 	id &= ~VF_ID_DELTA;
 	for (u32 f = st->top + 1; f-- > 0;) {
 		struct vf_frame *frame = st->frames[f];
+		u32 at = f == st->top ? st->insn_idx : (u32)st->frames[f + 1]->callsite;
 
-		for (u32 r = 0; r < VF_FP; r++)
-			add(set, &frame->regs[r], id, f, true, r);
+		for (u32 r = 0; r < VF_FP; r++) {
+			if (env->aux[at].live_regs & 1u << r)
+				add(set, &frame->regs[r], id, f, true, r);
+		}
 		for (u32 s = 0; s < frame->slot_cnt; s++) {
 			if (vf_has_spill(&frame->slots[s]))
 				add(set, &frame->slots[s].spill, id, f, false, s);
@@ -78,7 +83,7 @@ static void learn(struct vf_reg *reg, const struct vf_reg *known)
 	if (delta) {
 		struct vf_scalar by = vf_scalar_const(delta);
 
-		vf_scalar_alu(&reg->num, BPF_ADD, &by, 64);
+		vf_scalar_alu(&reg->num, BPF_ADD, &by, (id | known->id) & VF_ID_DELTA32 ? 32 : 64);
 	}
 }
 
@@ -90,8 +95,12 @@ void vf_linked_sync(struct vf_state *st, const struct vf_reg *known, const struc
 		struct vf_reg *reg = set->items[i].is_reg ? &frame->regs[at]
 							  : &frame->slots[at].spill;
 
-		if (vf_is_scalar(reg) && reg != known &&
-			(reg->id & ~VF_ID_DELTA) == (known->id & ~VF_ID_DELTA))
-			learn(reg, known);
+		if (!vf_is_scalar(reg) || reg == known ||
+			(reg->id & ~VF_ID_DELTA) != (known->id & ~VF_ID_DELTA))
+			continue;
+		/* sums of different widths say nothing of one another */
+		if (((reg->id ^ known->id) & VF_ID_DELTA) == VF_ID_DELTA)
+			continue;
+		learn(reg, known);
 	}
 }

@@ -54,7 +54,10 @@ enum {
 	VF_VAR_OFF_MAX = 1 << 29,
 };
 
-#define VF_ID_DELTA (1u << 31) /* in reg.id: the number is that of the id plus off */
+/* In reg.id: the number is that of the id plus off, added with 64 bits or with 32. */
+#define VF_ID_DELTA64 (1u << 31)
+#define VF_ID_DELTA32 (1u << 30)
+#define VF_ID_DELTA   (VF_ID_DELTA64 | VF_ID_DELTA32)
 
 struct vf_reg {
 	u8 kind; /* enum vf_kind */

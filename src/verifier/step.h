@@ -53,7 +53,7 @@ struct vf_linked {
 		u8 frame, is_reg, at; /* at: register or slot */
 	} items[VF_LINKED_MAX];
 };
-void vf_linked_collect(struct vf_state *st, u32 id, struct vf_linked *set);
+void vf_linked_collect(struct vf_env *env, u32 id, struct vf_linked *set);
 u64 vf_linked_pack(const struct vf_linked *set);
 struct vf_linked vf_linked_unpack(u64 packed);
 void vf_linked_sync(struct vf_state *st, const struct vf_reg *known, const struct vf_linked *set);

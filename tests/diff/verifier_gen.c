@@ -371,7 +371,7 @@ static void branch(struct gen *g)
 		dst = below(g, 11);
 		src = below(g, 11);
 	}
-	if (one_in(g, 3))
+	if (one_in(g, 3) && dst != src)
 		code |= BPF_X;
 	if (one_in(g, 3))
 		jump_to_end(g, code, dst, code & BPF_X ? src : 0, code & BPF_X ? 0 : imm(g));
