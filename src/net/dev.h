@@ -69,6 +69,8 @@ struct net {
 	struct skep *inst;
 	pthread_mutex_t lock;
 	struct list devs;
+	/* Also guards devs, for a reader that holds a CPU already and so must not wait for lock. */
+	pthread_mutex_t devs_lock;
 	u32 last_ifindex;
 	int epoll_fd, wake_fd;
 	struct net_dev *next; /* where the next step begins, so that no device starves */
@@ -81,6 +83,8 @@ extern const struct net_dev_ops net_dev_pcap, net_dev_tap, net_dev_packet, net_d
 struct net_dev *net_dev_find(struct net *net, u32 ifindex);
 /* Makes one more device while another is being opened (veth). */
 int net_dev_make(struct net *net, const struct net_dev_ops *ops, struct net_dev **ret_dev);
+/* Takes it out of the list again and frees it. */
+void net_dev_unmake(struct net_dev *dev);
 int net_dev_set_name(struct net_dev *dev, const char *name, struct buf *err);
 /* Drops the program without asking the link. Takes the lock's holder. */
 void net_xdp_drop(struct net_dev *dev);

@@ -64,9 +64,8 @@ static int open_pair(struct net_dev *dev, const char *args, struct buf *err)
 	twin->twin = dev;
 	return 0;
 drop_twin:
-	list_del(&twin->node);
 	mem_free(twin->priv);
-	mem_free(twin);
+	net_dev_unmake(twin);
 drop_dev:
 	drop_end(dev);
 	return res;

@@ -43,6 +43,20 @@ static int open_events(struct net *net)
 	return epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, net->wake_fd, &ev) ? -errno : 0;
 }
 
+/* Linux's check of a test run's ingress device: one receive queue each, number 0. */
+static int check_rxq(struct skep *inst, u32 ifindex, u32 queue)
+{
+	struct net *net = inst->net;
+	bool is_there;
+
+	pthread_mutex_lock(&net->devs_lock);
+	is_there = net_dev_find(net, ifindex);
+	pthread_mutex_unlock(&net->devs_lock);
+	if (!is_there)
+		return -ENODEV;
+	return queue ? -EINVAL : 0;
+}
+
 int net_of(struct skep *inst, struct net **ret_net)
 {
 	struct net *net = inst->net;
@@ -59,12 +73,14 @@ int net_of(struct skep *inst, struct net **ret_net)
 	net->epoll_fd = net->wake_fd = -1;
 	list_init(&net->devs);
 	pthread_mutex_init(&net->lock, NULL);
+	pthread_mutex_init(&net->devs_lock, NULL);
 	net->room = mem_alloc(NET_ROOM_LEN);
 	err = net->room ? open_events(net) : -ENOMEM;
 	if (err) {
 		net_free(net);
 		return err;
 	}
+	inst->check_rxq = check_rxq;
 	*ret_net = inst->net = net;
 	return 0;
 }
@@ -81,8 +97,7 @@ static void dev_free(struct net_dev *dev)
 	if (dev->fd >= 0)
 		epoll_ctl(dev->net->epoll_fd, EPOLL_CTL_DEL, dev->fd, NULL);
 	dev->ops->close(dev);
-	list_del(&dev->node);
-	mem_free(dev);
+	net_dev_unmake(dev);
 }
 
 void net_free(struct net *net)
@@ -93,12 +108,15 @@ void net_free(struct net *net)
 	list_for_each_safe (pos, &net->devs)
 		dev_free(to_dev(pos));
 	pthread_mutex_unlock(&net->lock);
-	if (net->inst->net == net)
+	if (net->inst->net == net) {
+		net->inst->check_rxq = NULL;
 		net->inst->net = NULL;
+	}
 	if (net->epoll_fd >= 0)
 		close(net->epoll_fd);
 	if (net->wake_fd >= 0)
 		close(net->wake_fd);
+	pthread_mutex_destroy(&net->devs_lock);
 	pthread_mutex_destroy(&net->lock);
 	mem_free(net->room);
 	mem_free(net);
@@ -134,9 +152,19 @@ int net_dev_make(struct net *net, const struct net_dev_ops *ops, struct net_dev 
 	dev->fd = -1;
 	dev->ifindex = ++net->last_ifindex;
 	dev->rxq.ifindex = dev->ifindex;
+	pthread_mutex_lock(&net->devs_lock);
 	list_add_tail(&dev->node, &net->devs);
+	pthread_mutex_unlock(&net->devs_lock);
 	*ret_dev = dev;
 	return 0;
+}
+
+void net_dev_unmake(struct net_dev *dev)
+{
+	pthread_mutex_lock(&dev->net->devs_lock);
+	list_del(&dev->node);
+	pthread_mutex_unlock(&dev->net->devs_lock);
+	mem_free(dev);
 }
 
 /* Linux's dev_valid_name, and no '=' or ':' or ',' because specs use them. */
@@ -235,8 +263,7 @@ static int add_locked(struct net *net, const char *spec, struct buf *err, u32 *r
 	*ret_ifindex = dev->ifindex;
 	return 0;
 free_bare:
-	list_del(&dev->node);
-	mem_free(dev);
+	net_dev_unmake(dev);
 	return res;
 }
 

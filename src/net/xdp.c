@@ -19,19 +19,6 @@ static u32 frame_size(u32 len)
 	return need <= XDP_FRAME_SZ ? XDP_FRAME_SZ : need;
 }
 
-static void grant(struct run *run, struct xdp_buff *xdp)
-{
-	run->regions[0] = (struct run_region){
-		.name = "ctx", .start = (u8 *)xdp, .len = sizeof(*xdp)};
-	run->regions[1] = (struct run_region){.name = "packet",
-		.can_write = true,
-		.live_start = &xdp->data_meta,
-		.live_end = &xdp->data_end};
-	run->regions[2] = (struct run_region){
-		.name = "rxq", .start = (u8 *)xdp->rxq, .len = sizeof(*xdp->rxq)};
-	run->region_cnt = 3;
-}
-
 static u32 decide(struct net_dev *dev, struct net_frame *frame, struct run *run)
 {
 	struct xdp_buff xdp = {
@@ -44,7 +31,7 @@ static u32 decide(struct net_dev *dev, struct net_frame *frame, struct run *run)
 	};
 	u32 action;
 
-	grant(run, &xdp);
+	xdp_set_regions(&xdp, run);
 	run->redirect = (struct run_redirect){0};
 	action = dev->net->inst->exec(dev->prog, &xdp, run);
 	frame->data = xdp.data;

@@ -385,6 +385,16 @@ static void attaching_follows_linux(void **state)
 	attach(w, dev, one); /* the device is free again */
 }
 
+static void test_runs_may_name_a_device(void **state)
+{
+	struct world *w = *state;
+	u32 dev = add_dev(w, "veth:a,b");
+
+	assert_int_equal(w->inst.check_rxq(&w->inst, dev, 0), 0);
+	assert_int_equal(w->inst.check_rxq(&w->inst, dev, 1), -EINVAL);
+	assert_int_equal(w->inst.check_rxq(&w->inst, 99, 0), -ENODEV);
+}
+
 static void every_failing_allocation_is_enomem(void **state)
 {
 	struct world *w = *state;
@@ -418,6 +428,7 @@ int main(void)
 		CASE(cut_capture_gives_its_whole_frames_and_a_report),
 		CASE(wrong_specs_say_what_is_wrong),
 		CASE(attaching_follows_linux),
+		CASE(test_runs_may_name_a_device),
 		CASE(every_failing_allocation_is_enomem),
 	};
 
