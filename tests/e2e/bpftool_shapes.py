@@ -8,6 +8,7 @@ type the kernel lets us make, an XDP attachment, links. Then each verb that only
 both commands, as text, compact JSON and pretty JSON: stdout and exit status have to be the same, and
 of errors also the words where a row says so. Skips (77) without root, bpf(2) or bpftool.
 """
+import ctypes
 import json
 import os
 import re
@@ -22,6 +23,7 @@ BUILD = os.path.realpath(sys.argv[1])
 SKEP = os.path.join(BUILD, "tools/skep/skep")
 FORMS = ([], ["-j"], ["-j", "-p"])
 BPFFS = "/sys/fs/bpf"
+DEVS = ["sh%d%s" % (os.getpid(), side) for side in "abcd"]
 
 SOURCE = r"""
 #include <linux/bpf.h>
@@ -87,8 +89,37 @@ int plain(void *ctx)
 	return 0;
 }
 
+SEC("tc")
+int filter(struct __sk_buff *skb)
+{
+	return skb->len > 1000 ? 2 : 0;
+}
+
+SEC("flow_dissector")
+int dissect(struct __sk_buff *skb)
+{
+	return 0;
+}
+
 char _license[] SEC("license") = "GPL";
 """
+
+ITER_SOURCE = r"""
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("iter/bpf_map")
+int each_map(void *ctx)
+{
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";
+"""
+
+# bpf(2), for the links that bpftool cannot make
+SYS_BPF, RAW_TRACEPOINT_OPEN, LINK_CREATE = 321, 17, 28
+ATTACH_FLOW_DISSECTOR, ATTACH_XDP = 17, 37
 
 # Arguments of `map create` after the type; rows the kernel refuses are left out, and said.
 MAPS = {
@@ -228,6 +259,73 @@ def compare(line, forms=FORMS, any_order=False, errors=False, status_only=False)
             problems.append("%s: %s" % (" ".join(words), what))
 
 
+def bpf(command, attr):
+    buf = ctypes.create_string_buffer(attr.ljust(128, b"\0"))
+    fd = ctypes.CDLL(None, use_errno=True).syscall(SYS_BPF, command, buf, 128)
+    return fd if fd >= 0 else -ctypes.get_errno()
+
+
+def prog_fd(path):
+    """An open program, through the descriptor that BPF_OBJ_GET gives."""
+    name = ctypes.create_string_buffer(path.encode())
+    return bpf(7, struct.pack("<QII", ctypes.addressof(name), 0, 0))
+
+
+def make_links(pins, work):
+    """Links live as long as this process: an XDP, a raw tracepoint and a flow dissector link; and a
+    pinned iterator. Those that the kernel refuses are left out, and said."""
+    name = ctypes.create_string_buffer(b"netif_receive_skb")
+    netns = os.open("/proc/self/ns/net", os.O_RDONLY)
+    ifindex = int(open("/sys/class/net/%s/ifindex" % DEVS[2], encoding="ascii").read())
+    made = {
+        "raw tracepoint": bpf(RAW_TRACEPOINT_OPEN, struct.pack(
+            "<QI", ctypes.addressof(name), prog_fd(pins + "/progs/raw"))),
+        "xdp": bpf(LINK_CREATE, struct.pack(
+            "<IIII", prog_fd(pins + "/progs/a_name_longer_than_fifteen"), ifindex, ATTACH_XDP, 0)),
+        "flow dissector": bpf(LINK_CREATE, struct.pack(
+            "<IIII", prog_fd(pins + "/progs/dissect"), netns, ATTACH_FLOW_DISSECTOR, 0)),
+    }
+    for what, fd in made.items():
+        if fd < 0:
+            print("without a link for %s: %s" % (what, os.strerror(-fd)))
+    source, obj = os.path.join(work, "iter.bpf.c"), os.path.join(work, "iter.bpf.o")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(ITER_SOURCE)
+    compile_bpf(source, obj)
+    done = call("bpftool", "iter", "pin", obj, pins + "/iter")
+    if done.returncode:
+        print("without an iterator: " + done.stderr.strip())
+
+
+def compare_links(pins):
+    compare("link list")
+    compare("-f link list")
+    compare("net list")
+    for row in json.loads(must("bpftool", "-j", "link", "list")):
+        compare("link show id %d" % row["id"])
+    if os.path.exists(pins + "/iter"):
+        compare("link show pinned %s/iter" % pins)
+        compare("-f link show pinned %s/iter" % pins)
+
+
+def compare_filters(pins):
+    """Traffic control: a filter on either side of a clsact qdisc, one without a name of its own."""
+    if not shutil.which("tc"):
+        print("without tc filters: no tc(8)")
+        return
+    prog = pins + "/progs/filter"
+    for words in ("qdisc add dev %s clsact",
+                  "filter add dev %s ingress bpf da object-pinned " + prog,
+                  "filter add dev %s egress bpf da object-pinned " + prog):
+        done = call("tc", *(words % DEVS[0]).split())
+        if done.returncode:
+            print("without tc filters: " + done.stderr.strip())
+            return
+    compare("net list")
+    compare("net show dev " + DEVS[0])
+    compare("net show dev " + DEVS[1])
+
+
 def compare_map_list(refs):
     """bpftool 7.1 forgets to clear its buffer: a map without BTF is listed with the id of the one
     before. Shown one by one the maps are right, so the list is held against those."""
@@ -246,12 +344,16 @@ def compare_map_list(refs):
                 problems.append("-j %s: lacks %s" % (line, row))
 
 
+def compile_bpf(source, obj):
+    machine = must("cc", "-print-multiarch").strip()
+    must("clang", "-O2", "-g", "-target", "bpf", "-I/usr/include/" + machine, "-c", source, "-o", obj)
+
+
 def make_objects(work, pins):
     source, obj = os.path.join(work, "shapes.bpf.c"), os.path.join(work, "shapes.bpf.o")
     with open(source, "w", encoding="utf-8") as file:
         file.write(SOURCE)
-    machine = must("cc", "-print-multiarch").strip()
-    must("clang", "-O2", "-g", "-target", "bpf", "-I/usr/include/" + machine, "-c", source, "-o", obj)
+    compile_bpf(source, obj)
     must("bpftool", "prog", "loadall", obj, pins + "/progs", "pinmaps", pins + "/maps")
     made = []
     for name, args in MAPS.items():
@@ -385,20 +487,25 @@ def main():
              "value", *[str(byte) for byte in value])
         must("bpftool", "map", "update", "pinned", pins + "/maps/counters", "key", "1", "0", "0", "0",
              "value", *"1 2 0 0 0 0 0 0".split())
-        must("ip", "link", "add", "skepsh0", "type", "veth", "peer", "name", "skepsh1")
+        must("ip", "link", "add", DEVS[0], "type", "veth", "peer", "name", DEVS[1])
+        must("ip", "link", "add", DEVS[2], "type", "veth", "peer", "name", DEVS[3])
         must("bpftool", "net", "attach", "xdpdrv", "pinned", pins + "/progs/a_name_longer_than_fifteen",
-             "dev", "skepsh0")
+             "dev", DEVS[0])
         must("bpftool", "net", "attach", "xdpgeneric", "pinned", pins + "/progs/a_name_longer_than_fifteen",
-             "dev", "skepsh1")
+             "dev", DEVS[1])
         prog = json.loads(must("bpftool", "-j", "prog", "show", "pinned",
                                pins + "/progs/a_name_longer_than_fifteen"))
         look(pins, made, {"prog": prog["id"], "tag": prog["tag"], "btf": prog["btf_id"]})
-        compare("net show dev skepsh0")
+        compare("net show dev " + DEVS[0])
+        make_links(pins, work)
+        compare_links(pins)
+        compare_filters(pins)
         run(pins, work)
         files(pins, work)
         mistakes(pins)
     finally:
-        subprocess.run(["ip", "link", "del", "skepsh0"], capture_output=True)
+        subprocess.run(["ip", "link", "del", DEVS[0]], capture_output=True)
+        subprocess.run(["ip", "link", "del", DEVS[2]], capture_output=True)
         shutil.rmtree(pins, ignore_errors=True)
         shutil.rmtree(work, ignore_errors=True)
     for problem in problems:

@@ -409,7 +409,8 @@ static int load_id(struct dump *d, u32 id)
 	int fd = bpf_btf_get_fd_by_id(id), err;
 
 	if (fd < 0)
-		return fail_errno(d->t, fd, "get btf by id (%u): %s", id, errno_text(fd));
+		return fail_errno(d->t, fd, "get btf by id (%u): %s%s", id, errno_text(fd),
+			ref_hint(d->t, fd));
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	close(fd);
 	/* A kernel module's types continue those of vmlinux. */

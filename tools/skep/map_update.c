@@ -310,7 +310,7 @@ int verb_map_create(struct tool *t, struct args *a)
 		fd = bpf_map_create((enum bpf_map_type)c.type, c.name, c.key_size, c.value_size,
 			c.entries, &c.opts);
 		if (fd < 0) {
-			err = fail(t, "map create failed: %s", errno_text(fd));
+			err = fail(t, "map create failed: %s%s", errno_text(fd), ref_hint(t, fd));
 		} else {
 			err = pin_fd(t, fd, c.path, "map");
 			close(fd);

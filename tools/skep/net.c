@@ -117,7 +117,7 @@ static void list_flow_dissector(struct tool *t)
 		if (t->json)
 			json_uint_field(&t->w, "id", id);
 		else
-			printf("id %u\n", id);
+			printf("id %u", id);
 	}
 	close(fd);
 }

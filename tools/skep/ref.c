@@ -40,7 +40,7 @@ const struct ref_kind ref_kind_map = {
 
 const struct ref_kind ref_kind_link = {
 	.name = "link",
-	.file = "bpf_link",
+	.file = "link", /* bpf_link in older kernels, bpf-link in newer ones */
 	.by_id = "failed to get link with ID ",
 	.after_id = "",
 	.fails_with_errno = true,
@@ -57,8 +57,7 @@ const struct ref_kind ref_kind_btf = {
 	.fd_by_id = bpf_btf_get_fd_by_id,
 };
 
-/* What to do about an errno of bpf(2) that says "not you". */
-static const char *hint(const struct tool *t, int err)
+const char *ref_hint(const struct tool *t, int err)
 {
 	if (err == -EPERM && t->port && t->port->ops->is_kernel)
 		return ": -K needs root, or CAP_BPF and CAP_SYS_ADMIN";
@@ -77,13 +76,13 @@ int ref_each(struct tool *t, const struct ref_kind *kind,
 			return 0;
 		if (err)
 			return fail(t, "can't get next %s: %s%s", kind->name, errno_text(err),
-				hint(t, err));
+				ref_hint(t, err));
 		fd = kind->fd_by_id(id);
 		if (fd == -ENOENT)
 			continue;
 		if (fd < 0)
 			return fail(t, "can't get %s by id (%u): %s%s", kind->name, id,
-				errno_text(fd), hint(t, fd));
+				errno_text(fd), ref_hint(t, fd));
 		err = fn(t, fd, arg);
 		close(fd);
 		if (err)
@@ -201,7 +200,7 @@ static int fd_of_id(struct tool *t, struct args *a, const struct ref_kind *kind)
 	fd = kind->fd_by_id((u32)id);
 	if (fd < 0)
 		return fail_errno(t, kind->fails_with_errno ? fd : -1, "%s%u%s: %s%s", kind->by_id,
-			(u32)id, kind->after_id, errno_text(fd), hint(t, fd));
+			(u32)id, kind->after_id, errno_text(fd), ref_hint(t, fd));
 	return fd;
 }
 
@@ -225,7 +224,7 @@ static int fd_of_pin(struct tool *t, const char *path, const struct ref_kind *ki
 	int fd = bpf_obj_get(path);
 
 	if (fd < 0)
-		return fail(t, "bpf obj get (%s): %s%s", path, errno_text(fd), hint(t, fd));
+		return fail(t, "bpf obj get (%s): %s%s", path, errno_text(fd), ref_hint(t, fd));
 	if (is_other_kind(fd, kind)) {
 		close(fd);
 		return fail(t, "%s is pinned, but is no %s", path, kind->name);

@@ -29,6 +29,9 @@ int ref_map(struct tool *t, struct args *a, struct ref *ret);
 /* A descriptor of the link, or -1 after an error. */
 int ref_link_fd(struct tool *t, struct args *a);
 
+/* What to do about an errno of bpf(2) that says "not you"; "" for others. */
+const char *ref_hint(const struct tool *t, int err);
+
 /* The words a PROG or MAP begins with, so that a grammar can tell it from other words. */
 bool ref_prog_follows(const struct args *a);
 bool ref_map_follows(const struct args *a);
