@@ -79,7 +79,7 @@ struct net {
 
 extern const struct net_dev_ops net_dev_pcap, net_dev_tap, net_dev_packet, net_dev_veth;
 
-/* A device without name and ops set, in the list; dev_done unlinks and frees. */
+/* NULL when there is none; the caller holds one of the two locks. */
 struct net_dev *net_dev_find(struct net *net, u32 ifindex);
 /* Makes one more device while another is being opened (veth). */
 int net_dev_make(struct net *net, const struct net_dev_ops *ops, struct net_dev **ret_dev);
