@@ -36,7 +36,8 @@ build-%/build.ninja:
 		{ cat build-$*.log; rm -rf build-$*; exit 1; }
 	@mv build-$*.log build-$*/setup.log
 
-demo: build
+demo: $(DIR)/build.ninja
+	@ninja -C $(DIR) tools/skep/skep examples/xdp_firewall.bpf.o | scripts/quiet.sh
 	@scripts/demo.sh $(DIR)
 
 test: build
