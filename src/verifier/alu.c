@@ -33,6 +33,8 @@ static int swap_bytes(struct vf_env *env, const struct bpf_insn *insn)
 	/* to little-endian is how registers are already: only the width changes */
 	if (is_wide(insn) || BPF_SRC(insn->code) == BPF_TO_BE)
 		vf_scalar_swap(&dst->num, insn->imm);
+	else if (insn->imm == 64)
+		return 0;
 	else
 		vf_scalar_truncate(&dst->num, insn->imm);
 	dst->id = 0;

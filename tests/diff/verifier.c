@@ -4,9 +4,9 @@
  * test; the other way round is counted. What skep accepts is then run in checked mode on a few packets: a
  * fault would mean that the verifier let something unsafe pass.
  *
- * usage: verifier [COUNT [FIRST_SEED]] [--list] [--dump SEED]
+ * usage: verifier [COUNT [FIRST_SEED]] [--list] [--lines] [--dump SEED]
  *	COUNT programs (default 3000) from FIRST_SEED on (default 1)
- *	--list shows every difference; --dump both logs of one program
+ *	--list shows every difference; --lines what the kernel says of each; --dump both logs of one
  * Exit: 0 fine, 1 a difference that matters, 77 no bpf(2) here.
  */
 #include <errno.h>
@@ -39,7 +39,7 @@ struct diff {
 	struct map *maps[GEN_MAP_CNT];
 	int fds[GEN_MAP_CNT];
 	char *log;
-	bool list;
+	bool list, lines;
 	u32 accepted, rejected, unsound, incomplete, other_err, other_line, other_insns,
 		unsupported, faults;
 };
@@ -267,6 +267,8 @@ static void compare(struct diff *d, u64 seed, struct buf *log)
 	gen_prog(seed, &prog);
 	ask_kernel(d, &prog, 4, &k);
 	ask_skep(d, seed, &prog, 4, &s, log);
+	if (d->lines)
+		printf("%d %s\n", k.err, k.line);
 	if (k.err)
 		d->rejected++;
 	else
@@ -343,6 +345,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--list"))
 			d.list = true;
+		else if (!strcmp(argv[i], "--lines"))
+			d.lines = true;
 		else if (!strcmp(argv[i], "--dump") && i + 1 < argc)
 			only = strtoull(argv[++i], NULL, 0);
 		else if (!given++)

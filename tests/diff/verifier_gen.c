@@ -107,6 +107,10 @@ static void after_call(struct gen *g, u8 r0)
 {
 	memset(g->kind, UNINIT, 6);
 	g->kind[0] = r0;
+	for (u8 r = 1; r < 6 && !g->is_wild; r++) {
+		put(g, BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, r);
+		g->kind[r] = NUMBER;
+	}
 }
 
 static void jump_to_end(struct gen *g, u8 code, u8 dst, u8 src, s32 value)
@@ -534,6 +538,9 @@ static void end(struct gen *g, u32 from)
 			i++;
 		else if (isa_is_jump(insn) && i + 1 + insn->off >= g->prog->cnt)
 			insn->off = g->prog->cnt - i - 2;
+		else if (isa_is_jump(insn) && !g->is_wild &&
+			 isa_is_lddw(&g->prog->insns[i + insn->off]))
+			insn->off++;
 	}
 	g->fix_cnt = 0;
 }
@@ -545,8 +552,12 @@ static void callee(struct gen *g, u32 call)
 	for (u8 r = 0; r < 10; r++)
 		g->kind[r] = UNINIT;
 	g->kind[1] = wild(g, 3) ? STACK : UNINIT;
-	put(g, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, below(g, 100));
-	g->kind[0] = NUMBER;
+	for (u8 r = 0; r < 10; r++) {
+		if (g->is_wild && r)
+			break;
+		put(g, BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, below(g, 100));
+		g->kind[r] = NUMBER;
+	}
 	for (u32 i = below(g, 8); i > 0; i--)
 		step(g);
 	end(g, start);
@@ -578,6 +589,10 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 		put(&g, BPF_LDX | BPF_MEM | BPF_W, 9, 1, 0, 0);
 	}
 	g.kind[9] = NUMBER;
+	for (u8 r = 0; r < 6 && !g.is_wild; r++) {
+		if (g.kind[r] == UNINIT)
+			put(&g, BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, r);
+	}
 	for (u32 i = 2 + below(&g, 30); i > 0; i--)
 		step(&g);
 	end(&g, 0);
