@@ -41,7 +41,8 @@ demo: $(DIR)/build.ninja
 	@scripts/demo.sh $(DIR)
 
 test: build
-	@meson test -C $(DIR) --no-rebuild --print-errorlogs $(TESTS)
+	@status=0; meson test -C $(DIR) --no-rebuild --print-errorlogs $(TESTS) || status=$$?; \
+	scripts/tally.py --skipped $(DIR)/meson-logs/testlog.json; exit $$status
 
 check:
 	@scripts/check/run
