@@ -17,12 +17,21 @@ struct prog;
 struct run;
 
 /* What the verifier gives a register that loads the field. */
-enum ctx_reg { CTX_SCALAR, CTX_PACKET, CTX_PACKET_END, CTX_PACKET_META };
+enum ctx_reg {
+	CTX_SCALAR,
+	CTX_PACKET,
+	CTX_PACKET_END,
+	CTX_PACKET_META,
+	CTX_OTHER, /* a pointer of a kind that the verifier does not know: refused, and said so */
+};
 
 enum ctx_access {
 	CTX_RD = 1,
 	CTX_WR = 2,
-	CTX_NARROW = 4 /* smaller loads inside the field are fine */
+	CTX_NARROW = 4, /* smaller loads inside the field are fine */
+	CTX_RAW =
+		8, /* aligned accesses of any size inside; in memory it is as the program sees it */
+	CTX_WIDE = 16, /* 8 bytes at once, of this row and of the next; both stand so in memory */
 };
 
 enum { CTX_STEP_MAX = 3, CTX_FIELD_END = 0xffff };
@@ -56,6 +65,12 @@ struct prog_test_run {
 	u32 ret_duration_ns; /* mean of one run */
 };
 
+/* What r0 may be at exit for some expected attach types. */
+struct ctx_ret {
+	u64 attach_types; /* bits BPF_x */
+	s32 min, max;
+};
+
 struct prog_type {
 	u32 type;	      /* BPF_PROG_TYPE_* */
 	const char *name;     /* bpftool's word: "xdp" */
@@ -65,6 +80,8 @@ struct prog_type {
 	u32 field_cnt;
 	s32 ret_min, ret_max; /* what r0 may be at exit; ret_any: no rule */
 	bool ret_any;
+	const struct ctx_ret *rets; /* these attach types have a range of their own */
+	u32 ret_cnt;
 	bool has_packet; /* direct packet access */
 	bool can_write_packet;
 	u64 attach_types; /* bits BPF_x that expected_attach_type may be; ~0: any value */

@@ -38,6 +38,14 @@ struct net_skb {
 	u32 wire_len;
 	u32 gso_segs, gso_size;
 	u64 tstamp, hwtstamp;
+	u32 tc_classid;
+	u8 tstamp_type; /* BPF_SKB_TSTAMP_* */
+	/* for programs with direct packet access: data + len, and the metadata before data */
+	u8 *data_end, *data_meta;
+	/* of the socket that the packet belongs to; 0 without one */
+	u32 family, remote_ip4, local_ip4;
+	u32 remote_ip6[4], local_ip6[4];
+	u32 remote_port, local_port;
 };
 
 /* Checked mode: a socket filter reads the context, writes cb, and has no packet pointers. */

@@ -13,7 +13,9 @@
  * that of sockets (bpf_sk_base_func_proto) or names it, as asked of Linux 6.18. */
 #define ALL_PROGS   (~0ULL)
 #define XDP_ONLY    PROG(XDP)
-#define SOCKET_ONLY PROG(SOCKET_FILTER)
+#define SKB_PROGS                                                                                  \
+	(PROG(SCHED_CLS) | PROG(SCHED_ACT) | PROG(LWT_IN) | PROG(LWT_OUT) | PROG(LWT_XMIT) |       \
+		PROG(LWT_SEG6LOCAL))
 #define NET_PROGS                                                                                  \
 	(PROG(SOCKET_FILTER) | PROG(SCHED_CLS) | PROG(SCHED_ACT) | PROG(XDP) | PROG(CGROUP_SKB) |  \
 		PROG(CGROUP_SOCK) | PROG(LWT_IN) | PROG(LWT_OUT) | PROG(LWT_XMIT) |                \

@@ -6,11 +6,19 @@
 const struct prog_type *const prog_types[] = {
 	[BPF_PROG_TYPE_SOCKET_FILTER] = &prog_type_socket_filter,
 	[BPF_PROG_TYPE_KPROBE] = &prog_type_kprobe,
+	[BPF_PROG_TYPE_SCHED_CLS] = &prog_type_sched_cls,
+	[BPF_PROG_TYPE_SCHED_ACT] = &prog_type_sched_act,
 	[BPF_PROG_TYPE_TRACEPOINT] = &prog_type_tracepoint,
 	[BPF_PROG_TYPE_XDP] = &prog_type_xdp,
 	[BPF_PROG_TYPE_PERF_EVENT] = &prog_type_perf_event,
+	[BPF_PROG_TYPE_CGROUP_SKB] = &prog_type_cgroup_skb,
 	[BPF_PROG_TYPE_CGROUP_SOCK] = &prog_type_cgroup_sock,
+	[BPF_PROG_TYPE_LWT_IN] = &prog_type_lwt_in,
+	[BPF_PROG_TYPE_LWT_OUT] = &prog_type_lwt_out,
+	[BPF_PROG_TYPE_LWT_XMIT] = &prog_type_lwt_xmit,
 	[BPF_PROG_TYPE_RAW_TRACEPOINT] = &prog_type_raw_tracepoint,
+	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = &prog_type_cgroup_sock_addr,
+	[BPF_PROG_TYPE_LWT_SEG6LOCAL] = &prog_type_lwt_seg6local,
 };
 
 const u32 prog_types_cnt = ARRAY_SIZE(prog_types);

@@ -10,12 +10,20 @@
 extern const struct prog_type *const prog_types[];
 extern const u32 prog_types_cnt;
 
-extern const struct prog_type prog_type_xdp;
 extern const struct prog_type prog_type_socket_filter;
-extern const struct prog_type prog_type_cgroup_sock;
 extern const struct prog_type prog_type_kprobe;
+extern const struct prog_type prog_type_sched_cls;
+extern const struct prog_type prog_type_sched_act;
 extern const struct prog_type prog_type_tracepoint;
-extern const struct prog_type prog_type_raw_tracepoint;
+extern const struct prog_type prog_type_xdp;
 extern const struct prog_type prog_type_perf_event;
+extern const struct prog_type prog_type_cgroup_skb;
+extern const struct prog_type prog_type_cgroup_sock;
+extern const struct prog_type prog_type_lwt_in;
+extern const struct prog_type prog_type_lwt_out;
+extern const struct prog_type prog_type_lwt_xmit;
+extern const struct prog_type prog_type_raw_tracepoint;
+extern const struct prog_type prog_type_cgroup_sock_addr;
+extern const struct prog_type prog_type_lwt_seg6local;
 
 #endif

@@ -16,6 +16,7 @@
 #include "core/inst.h"
 #include "core/skb.h"
 #include "progs/progs.h"
+#include "progs/skb_fields.h"
 #include "progs/test_io.h"
 
 enum {
@@ -31,39 +32,12 @@ enum {
 #define BPF_F_TEST_SKB_CHECKSUM_COMPLETE (1U << 2)
 #endif
 
-/* A field that stands in struct net_skb under the same name. */
-#define SKB(field, rights)                                                                         \
-	{                                                                                          \
-		.name = #field, .off = offsetof(struct __sk_buff, field), .size = 4,               \
-		.reg = CTX_SCALAR, .access = (rights), .step_cnt = 1, .step = {                    \
-			{offsetof(struct net_skb, field), 4}                                       \
-		}                                                                                  \
-	}
-#define RD    (CTX_RD | CTX_NARROW)
-#define RD_WR (CTX_RD | CTX_WR | CTX_NARROW)
-
 static const struct ctx_field fields[] = {
-	SKB(len, RD),
-	SKB(pkt_type, RD),
-	SKB(mark, RD),
-	SKB(queue_mapping, RD),
-	SKB(protocol, RD),
-	SKB(vlan_present, RD),
-	SKB(vlan_tci, RD),
-	SKB(vlan_proto, RD),
-	SKB(priority, RD),
-	SKB(ingress_ifindex, RD),
-	SKB(ifindex, RD),
-	SKB(tc_index, RD),
-	SKB(cb[0], RD_WR),
-	SKB(cb[1], RD_WR),
-	SKB(cb[2], RD_WR),
-	SKB(cb[3], RD_WR),
-	SKB(cb[4], RD_WR),
-	SKB(hash, RD),
-	SKB(napi_id, RD),
-	SKB(gso_segs, RD),
-	SKB(gso_size, RD),
+	SKB_COMMON,
+	SKB(mark, SKB_RD),
+	SKB(queue_mapping, SKB_RD),
+	SKB(priority, SKB_RD),
+	SKB(tc_index, SKB_RD),
 };
 
 static bool is_zero(const struct __sk_buff *ctx, size_t from, size_t to)

@@ -80,14 +80,28 @@ __attribute__((format(printf, 2, 3))) static void say(struct load *load, const c
 
 /* --- before the log ---------------------------------------------------------------------------- */
 
+/* A type that is not here is refused later, as Linux would refuse a number that it does not know. */
+static int check_attach_type(struct load *load)
+{
+	const struct skep *inst = load->call->inst;
+	u32 type = load->attr->prog_type, attach = load->attr->expected_attach_type;
+	const struct prog_type *known = type < inst->prog_type_cnt ? inst->prog_types[type] : NULL;
+
+	if (!known || known->attach_types == ~0ULL)
+		return 0;
+	return attach < ISA_ATTACH_TYPE_CNT && known->attach_types & 1ULL << attach ? 0 : -EINVAL;
+}
+
 /* Only tracing programs attach to functions or programs, and those are not available: for every other
  * type Linux's answer is the same whatever the descriptor is. */
 static int check_attach(struct load *load)
 {
 	struct sys_call *call = load->call;
 	struct obj *obj;
-	int err;
+	int err = check_attach_type(load);
 
+	if (err)
+		return err;
 	if (load->attr->attach_prog_fd) {
 		err = sys_call_obj(call, load->attr->attach_prog_fd, OBJ_BTF, &obj);
 		if (err)

@@ -7,6 +7,7 @@
  *	map: counts hash 4 8 16 [flags]		name, type, key, value, entries
  *	license: none				the default is GPL
  *	flags: 1				of BPF_PROG_LOAD
+ *	attach: cgroup_inet4_bind		the expected attach type, libbpf's name; default none
  *	expect: EACCES R2 !read_ok
  *	r0 = r2
  *	exit
@@ -66,6 +67,11 @@ static const char *map_type_str(u32 type)
 	return libbpf_bpf_map_type_str(type);
 }
 
+static const char *attach_type_str(u32 type)
+{
+	return libbpf_bpf_attach_type_str(type);
+}
+
 static const char *prog_type_str(u32 type)
 {
 	return libbpf_bpf_prog_type_str(type);
@@ -114,7 +120,8 @@ static int load(const struct test_case *c, u32 log_level, char *log, struct verd
 {
 	const struct raw_case *raw = c->arg;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = LOG_MAX,
-		.log_level = log_level, .prog_flags = raw->flags);
+		.log_level = log_level, .prog_flags = raw->flags,
+		.expected_attach_type = c->attach_type);
 	int fds[MAPS_MAX] = {-1, -1, -1, -1};
 	struct bpf_insn *insns = NULL;
 	struct buf err_text = BUF_INIT;
@@ -228,6 +235,11 @@ static bool add_line(struct raw_case *raw, struct test_case *c, const char *line
 		raw->flags = strtoul(value, NULL, 0);
 		return true;
 	}
+	value = value_of(line, "attach:");
+	if (value) {
+		c->attach_type = type_by_name(value, attach_type_str, 64);
+		return c->attach_type;
+	}
 	value = value_of(line, "expect:");
 	if (value)
 		return expectation_parse(value, &c->expect);
@@ -248,6 +260,7 @@ static void begin_case(struct raw_case *raw, struct test_case *c, const char *na
 	raw->line = line;
 	snprintf(raw->name, sizeof(raw->name), "%s", name);
 	c->prog_type = BPF_PROG_TYPE_XDP;
+	c->attach_type = 0;
 	memset(&c->expect, 0, sizeof(c->expect));
 }
 

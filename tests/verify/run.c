@@ -37,19 +37,20 @@ struct run {
 };
 
 /* Whether the engine takes the simplest program of a type. */
-static bool has_prog_type(struct run *r, int engine, u32 type)
+static bool has_prog_type(struct run *r, int engine, u32 type, u32 attach_type)
 {
 	static const struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
 	signed char *has = &r->has_type[engine][type % PROG_TYPES_MAX];
 	int fd;
 
 	if (*has)
 		return *has > 0;
 	port_use(r->port[engine]);
-	fd = bpf_prog_load(type, "probe", "GPL", insns, ARRAY_SIZE(insns), NULL);
+	fd = bpf_prog_load(type, "probe", "GPL", insns, ARRAY_SIZE(insns), &opts);
 	*has = fd >= 0 ? 1 : -1;
 	if (fd >= 0)
 		close(fd);
@@ -170,7 +171,7 @@ static int try_case(void *arg, const struct test_case *c)
 	for (int engine = 0; engine < ENGINES; engine++) {
 		if (!r->port[engine])
 			continue;
-		if (!has_prog_type(r, engine, c->prog_type)) {
+		if (!has_prog_type(r, engine, c->prog_type, c->attach_type)) {
 			r->unsupported++;
 			continue;
 		}

@@ -50,6 +50,7 @@ struct test_case {
 	const char *file;
 	const char *name;
 	u32 prog_type; /* BPF_PROG_TYPE_* */
+	u32 attach_type;
 	struct expectation expect;
 	bool must_know; /* to refuse for lack of support is a failure too */
 	int (*ask)(const struct test_case *c, u32 log_level, char *log, struct verdict *ret,

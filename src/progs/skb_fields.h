@@ -1,0 +1,42 @@
+/*
+ * Rows of struct __sk_buff: where each field stands in struct net_skb, and the ways to access it that all
+ * program types share. What a type may do with a field is the rights column of its own table.
+ * Source: bpf_skb_is_valid_access of Linux 6.18.
+ */
+#ifndef PROGS_SKB_FIELDS_H
+#define PROGS_SKB_FIELDS_H
+
+#include "core/prog_type.h"
+#include "core/skb.h"
+
+#define SKB_ROW(word, bytes, kind, rights, from, len)                                              \
+	{                                                                                          \
+		.name = #word, .off = offsetof(struct __sk_buff, word), .size = (bytes),           \
+		.reg = (kind), .access = (rights), .step_cnt = 1, .step = {                        \
+			{offsetof(struct net_skb, from), (len)}                                    \
+		}                                                                                  \
+	}
+
+#define SKB_RD	  (CTX_RD | CTX_NARROW)
+#define SKB_RD_WR (CTX_RD | CTX_WR | CTX_NARROW)
+
+/* A number of 4 bytes under the same name. */
+#define SKB(field, rights) SKB_ROW(field, 4, CTX_SCALAR, rights, field, 4)
+/* Read as a whole only. */
+#define SKB_WHOLE(field) SKB_ROW(field, 4, CTX_SCALAR, CTX_RD, field, 4)
+/* The program's own 20 bytes, at any width. */
+#define SKB_CB		   SKB_ROW(cb, 20, CTX_SCALAR, CTX_RD | CTX_WR | CTX_RAW, cb, 20)
+#define SKB_TSTAMP(rights) SKB_ROW(tstamp, 8, CTX_SCALAR, rights, tstamp, 8)
+#define SKB_HWTSTAMP	   SKB_ROW(hwtstamp, 8, CTX_SCALAR, CTX_RD, hwtstamp, 8)
+/* struct bpf_sock is not there: the row says so. */
+#define SKB_SK			SKB_ROW(sk, 8, CTX_OTHER, CTX_RD, data, 8)
+#define SKB_PACKET(field, kind) SKB_ROW(field, 4, kind, CTX_RD, field, 8)
+
+/* What every type may read. */
+#define SKB_COMMON                                                                                 \
+	SKB(len, SKB_RD), SKB(pkt_type, SKB_RD), SKB(protocol, SKB_RD), SKB(vlan_present, SKB_RD), \
+		SKB(vlan_tci, SKB_RD), SKB(vlan_proto, SKB_RD), SKB(ingress_ifindex, SKB_RD),      \
+		SKB(ifindex, SKB_RD), SKB(hash, SKB_RD), SKB(napi_id, SKB_RD),                     \
+		SKB(gso_segs, SKB_RD), SKB(gso_size, SKB_RD), SKB_CB, SKB_SK
+
+#endif
