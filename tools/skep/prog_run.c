@@ -88,29 +88,39 @@ static void print_dump(const u8 *data, u32 len)
 	}
 }
 
-static int write_output(
-	struct tool *t, const char *name, const char *path, const void *data, u32 len)
+static bool is_shown(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
+/* Bytes that go to a file. */
+static int write_output(struct tool *t, const char *path, const void *data, u32 len)
 {
 	FILE *file;
 	bool bad;
 
-	if (!path || (!strcmp(path, "-") && !len))
+	if (!path || is_shown(path))
 		return 0;
-	if (!strcmp(path, "-")) {
-		if (t->json) {
-			json_name(&t->w, name);
-			json_byte_array(&t->w, data, len);
-		} else {
-			print_dump(data, len);
-		}
-		return 0;
-	}
 	file = fopen(path, "we");
 	if (!file)
 		return fail(t, "failed to open %s: %s", path, strerror(errno));
 	bad = fwrite(data, 1, len, file) != len;
 	bad |= fclose(file) != 0;
 	return bad ? fail(t, "failed to write to %s: %s", path, strerror(errno)) : 0;
+}
+
+/* Bytes that are shown. */
+static void show_output(
+	struct tool *t, const char *name, const char *path, const void *data, u32 len)
+{
+	if (!is_shown(path) || !len)
+		return;
+	if (!t->json) {
+		print_dump(data, len);
+		return;
+	}
+	json_name(&t->w, name);
+	json_byte_array(&t->w, data, len);
 }
 
 static int parse_number(struct tool *t, struct args *a, const char *what, u32 *ret)
@@ -181,27 +191,29 @@ static int prepare(struct tool *t, struct test *test)
 	return test->out_data && test->out_ctx ? 0 : fail(t, "out of memory");
 }
 
+/* Files first: what cannot be written is an error, and then there is no result to show. */
 static int print_result(
 	struct tool *t, const struct test *test, const struct bpf_test_run_opts *opts)
 {
-	int err;
+	int err = write_output(t, test->data_out, test->out_data, opts->data_size_out);
 
+	if (!err)
+		err = write_output(t, test->ctx_out, test->out_ctx, opts->ctx_size_out);
+	if (err)
+		return err;
 	if (t->json)
 		json_start_object(&t->w);
-	err = write_output(t, "data_out", test->data_out, test->out_data, opts->data_size_out);
-	if (!err)
-		err = write_output(t, "ctx_out", test->ctx_out, test->out_ctx, opts->ctx_size_out);
-	if (t->json) {
-		if (!err) {
-			json_uint_field(&t->w, "retval", opts->retval);
-			json_uint_field(&t->w, "duration", opts->duration);
-		}
-		json_end_object(&t->w);
-	} else if (!err) {
+	show_output(t, "data_out", test->data_out, test->out_data, opts->data_size_out);
+	show_output(t, "ctx_out", test->ctx_out, test->out_ctx, opts->ctx_size_out);
+	if (!t->json) {
 		printf("Return value: %u, duration%s: %uns\n", opts->retval,
 			test->repeat > 1 ? " (average)" : "", opts->duration);
+		return 0;
 	}
-	return err;
+	json_uint_field(&t->w, "retval", opts->retval);
+	json_uint_field(&t->w, "duration", opts->duration);
+	json_end_object(&t->w);
+	return 0;
 }
 
 static int run_test(struct tool *t, int fd, struct test *test)
