@@ -12,7 +12,7 @@ bad.o (a good and a bad program) and junk (no object). Each line runs as text an
 * what succeeds says nothing on stderr;
 * JSON is JSON, or nothing.
 
-A line that changes something is done once, in the form that `forms` names by its first word: text.
+A line that changes something (ONCE) runs once, as text: a second time it would fail.
 The kernel's half is skipped, and said, without root or bpf(2).
 """
 import json
