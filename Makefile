@@ -50,8 +50,7 @@ check:
 bench: build
 	@bench/run $(DIR)
 
-fuzz:
-	@$(MAKE) --no-print-directory build BUILD=fuzz
+fuzz: build-fuzz/build.ninja
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 oracle: build

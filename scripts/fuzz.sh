@@ -1,8 +1,11 @@
 #!/bin/bash
-# Each fuzz target over its committed corpus for a while; new inputs are kept in the build folder, a
+# Builds the fuzz targets and runs each over its committed corpus for a while; new inputs are kept in the build folder, a
 # crash is left there and named.
 #	scripts/fuzz.sh BUILD SECONDS
 set -u
+targets=$(ninja -C "$1" -t targets all | sed -n 's|^\(tests/fuzz/fuzz_[a-z_]*\):.*|\1|p')
+# shellcheck disable=SC2086
+ninja -C "$1" $targets | "$(dirname "$0")/quiet.sh" || exit 1
 build=$(realpath "$1")/tests/fuzz
 seconds=$2
 top=$(dirname "$(dirname "$(realpath "$0")")")
