@@ -223,8 +223,8 @@ static int attach_failed(
 int verb_net_attach(struct tool *t, struct args *a)
 {
 	struct port_text text = {0};
-	u32 flags, ifindex;
-	const char *word;
+	u32 flags = 0, ifindex = 0;
+	const char *word = NULL;
 	struct ref ref;
 	int err = tool_engine_running(t);
 
@@ -253,8 +253,8 @@ int verb_net_attach(struct tool *t, struct args *a)
 int verb_net_detach(struct tool *t, struct args *a)
 {
 	struct port_text text = {0};
-	u32 flags, ifindex;
-	const char *word;
+	u32 flags = 0, ifindex = 0;
+	const char *word = NULL;
 	int err = tool_engine_running(t);
 
 	if (!err)

@@ -66,7 +66,7 @@ static int dev_add(struct tool *t, struct args *a)
 	const char *spec = args_next(a);
 	struct port_text text = {0};
 	char *whole;
-	u32 ifindex;
+	u32 ifindex = 0;
 	int err;
 
 	if (!spec)
@@ -89,7 +89,7 @@ static int dev_del(struct tool *t, struct args *a)
 {
 	const char *name = args_next(a);
 	struct port_text text = {0};
-	u32 ifindex;
+	u32 ifindex = 0;
 	int err = need_dev(t, name, &ifindex);
 
 	if (!err && a->cnt)
@@ -107,7 +107,7 @@ static int dev_join(struct tool *t, struct args *a)
 {
 	const char *name = args_next(a);
 	struct port_text text = {0};
-	u32 one, other;
+	u32 one = 0, other = 0;
 	int err = need_dev(t, name, &one);
 
 	if (!err)
