@@ -149,6 +149,7 @@ static void ask_kernel(struct diff *d, const struct gen_prog *prog, u32 level, s
 		.insn_cnt = prog->cnt,
 		.license = (uintptr_t) "GPL",
 		.log_level = level,
+		.prog_flags = prog->flags,
 		.log_buf = (uintptr_t)d->log,
 		.log_size = LOG_LEN};
 
@@ -211,6 +212,7 @@ static void ask_skep(struct diff *d, u64 seed, const struct gen_prog *prog, u32 
 	struct verdict *ret, struct buf *log)
 {
 	struct vm_load load = {.type = prog->type,
+		.flags = prog->flags,
 		.is_gpl = true,
 		.insns = prog->insns,
 		.insn_cnt = prog->cnt,

@@ -574,6 +574,9 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 
 	ret_prog->cnt = 0;
 	g.is_wild = one_in(&g, 3);
+	ret_prog->flags = one_in(&g, 4) ? BPF_F_TEST_STATE_FREQ : 0;
+	if (one_in(&g, 16))
+		ret_prog->flags |= BPF_F_STRICT_ALIGNMENT;
 	ret_prog->type = one_in(&g, 4) ? BPF_PROG_TYPE_SOCKET_FILTER : BPF_PROG_TYPE_XDP;
 	g.kind[1] = CTX;
 	g.kind[10] = STACK;

@@ -23,7 +23,8 @@ enum gen_map {
 };
 
 struct gen_prog {
-	u32 type; /* BPF_PROG_TYPE_* */
+	u32 type;  /* BPF_PROG_TYPE_* */
+	u32 flags; /* BPF_F_* of the load */
 	u32 cnt;
 	struct bpf_insn insns[GEN_INSN_MAX];
 };
