@@ -73,6 +73,19 @@ static int check_records(struct vf_env *env, const struct btf_subprog *subs, str
 	return 0;
 }
 
+/* A function with that tag is no ordinary one: nobody may call it, and it may not throw. */
+static int refuse_exceptions(struct vf_env *env)
+{
+	static const char tag[] = "exception_callback:";
+	const struct btf_obj *btf = env->params->btf;
+	u32 id;
+
+	if (!env->func_info_cnt ||
+		btf_find_decl_tag(btf, env->func_info[0].type_id, -1, tag, 0, &id))
+		return 0;
+	return vf_complain(env, VF_C_UNSUPPORTED_EXCEPTIONS, btf_type_name(btf, id) + strlen(tag));
+}
+
 int vf_btf_check(struct vf_env *env)
 {
 	size_t len = env->sub_cnt * sizeof(struct btf_subprog);
@@ -93,5 +106,5 @@ int vf_btf_check(struct vf_env *env)
 		name_subs(env);
 	buf_done(&log);
 	vf_free(env, subs, len);
-	return err;
+	return err ? err : refuse_exceptions(env);
 }
