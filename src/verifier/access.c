@@ -31,7 +31,7 @@ int vf_access_aligned(struct vf_env *env, const struct vf_access *acc)
 	const char *what = "";
 
 	switch (reg->kind) {
-	case VF_MAP_VALUE: what = "value "; break;
+	case VF_MAP_VALUE: what = reg->may_be_null ? "" : "value "; break;
 	case VF_CTX: what = "context "; break;
 	case VF_STACK: what = "stack "; break;
 	}

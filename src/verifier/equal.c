@@ -73,11 +73,16 @@ static bool covers_scalar(struct id_map *map, const struct vf_reg *old, const st
 {
 	if (!old->is_precise && exact == VF_NOT_EXACT)
 		return true;
+	if (!vf_scalar_is_subset(&old->num, &cur->num))
+		return false;
+	/* what cur is linked to only adds to what is known of it; the links of old were relied upon */
+	if (!old->id)
+		return true;
 	if ((old->id & VF_ID_DELTA) != (cur->id & VF_ID_DELTA))
 		return false;
 	if (old->id & VF_ID_DELTA && old->off != cur->off)
 		return false;
-	return vf_scalar_is_subset(&old->num, &cur->num) && map_scalar_ids(map, old->id, cur->id);
+	return map_scalar_ids(map, old->id, cur->id);
 }
 
 static bool covers_reg(struct id_map *map, const struct vf_reg *old, const struct vf_reg *cur,

@@ -264,6 +264,9 @@ static int store_variable(struct vf_env *env, struct vf_frame *frame, const stru
 			used_zero = true;
 			continue;
 		}
+		/* half a spill would be refused as one when it is read */
+		if (vf_has_spill(slot))
+			scrub(slot);
 		slot->spill.kind = VF_NOT_INIT;
 		if (is_zero && *byte == VF_BYTE_ZERO)
 			used_zero = true;
