@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,10 +25,13 @@
 #include "isa/uapi.h"
 #include "port/port.h"
 
+#define OBJECT_NAME "o"
+
 enum {
 	LOG_MAX = 16 << 20,
 	LEVEL_FIGURES = 4,
 	LEVEL_ALL = 6,
+	REFUSED_MAX = 32,
 	POISON_FIRST = 2000000000, /* what libbpf puts in the place of maps that were not created */
 };
 
@@ -49,6 +53,9 @@ struct spy {
 	char *log;
 	struct answer *answer;
 	bool is_asked, uses_missing_map;
+	/* maps that the engine refuses with the BTF of their values, i.e. with locks, timers, … in them */
+	char refused[REFUSED_MAX][BPF_OBJ_NAME_LEN];
+	u32 refused_cnt;
 	char libbpf_words[MSG_LEN];
 };
 
@@ -71,12 +78,36 @@ static void look_for_poison(const union bpf_attr *attr)
 					!insns[i].src_reg && insns[i].imm >= POISON_FIRST;
 }
 
+static bool is_refused(const char *name)
+{
+	for (u32 i = 0; i < spy.refused_cnt; i++)
+		if (!strncmp(spy.refused[i], name, BPF_OBJ_NAME_LEN - 1))
+			return true;
+	return false;
+}
+
+/* libbpf tries again without BTF, which makes another map: one whose fields are plain memory. */
+static long create_map(struct port *p, union bpf_attr *attr, unsigned int size)
+{
+	long ret;
+
+	if (is_refused(attr->map_name))
+		return -EINVAL;
+	ret = spy.real->bpf(p, BPF_MAP_CREATE, attr, size);
+	if (ret < 0 && attr->btf_value_type_id && spy.refused_cnt < REFUSED_MAX)
+		memcpy(spy.refused[spy.refused_cnt++], attr->map_name, BPF_OBJ_NAME_LEN);
+	return ret;
+}
+
 static long watch(struct port *p, int cmd, union bpf_attr *attr, unsigned int size)
 {
 	bool is_ours = cmd == BPF_PROG_LOAD && attr->log_buf == (uintptr_t)spy.log;
 	u64 start = now_ns();
-	long ret = spy.real->bpf(p, cmd, attr, size);
+	long ret;
 
+	if (cmd == BPF_MAP_CREATE)
+		return create_map(p, attr, size);
+	ret = spy.real->bpf(p, cmd, attr, size);
 	if (!is_ours)
 		return ret;
 	spy.answer->ns = now_ns() - start;
@@ -89,7 +120,7 @@ static long watch(struct port *p, int cmd, union bpf_attr *attr, unsigned int si
 
 static int keep_words(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	if (level == LIBBPF_WARN)
+	if (level == LIBBPF_WARN && !strstr(fmt, "failed to load"))
 		vsnprintf(spy.libbpf_words, sizeof(spy.libbpf_words), fmt, ap);
 	return 0;
 }
@@ -226,6 +257,8 @@ static bool has_map_type(u32 type)
 static void prepare_map(struct bpf_map *map)
 {
 	u32 type = bpf_map__type(map);
+	char name[NAME_LEN];
+	bool is_plain_data;
 
 	bpf_map__set_pin_path(map, NULL);
 	if (!has_no_entries(type) && !bpf_map__max_entries(map))
@@ -236,7 +269,10 @@ static void prepare_map(struct bpf_map *map)
 		    type == BPF_MAP_TYPE_BLOOM_FILTER) &&
 		!bpf_map__value_size(map))
 		bpf_map__set_value_size(map, 8);
-	if (!has_map_type(type))
+	/* .data, but not .data.mine, carries the object's name too */
+	is_plain_data = bpf_map__is_internal(map) && !strchr(bpf_map__name(map) + 1, '.');
+	snprintf(name, sizeof(name), "%s%s", is_plain_data ? OBJECT_NAME : "", bpf_map__name(map));
+	if (!has_map_type(type) || is_refused(name))
 		bpf_map__set_autocreate(map, false);
 }
 
@@ -262,15 +298,15 @@ static bool has_prog_type(const struct question *q)
 	return false;
 }
 
-static void prepare(
-	struct bpf_object *obj, struct bpf_program *chosen, const struct question *q, u32 level)
+static void prepare(struct bpf_object *obj, struct bpf_program *chosen, const struct question *q,
+	u32 level, bool with_helpers)
 {
 	struct tags tags = read_tags(obj, chosen);
 	struct bpf_program *prog;
 	struct bpf_map *map;
 
 	bpf_object__for_each_program(prog, obj) bpf_program__set_autoload(
-		prog, prog == chosen || read_tags(obj, prog).is_auxiliary);
+		prog, prog == chosen || (with_helpers && read_tags(obj, prog).is_auxiliary));
 	bpf_object__for_each_map(map, obj) prepare_map(map);
 	bpf_program__set_type(chosen, q->prog_type);
 	bpf_program__set_expected_attach_type(chosen, q->attach_type);
@@ -279,24 +315,97 @@ static void prepare(
 	bpf_program__set_log_level(chosen, level);
 }
 
+/* ---- the object's file -------------------------------------------------------------------------- */
+
+struct image {
+	u8 *bytes;
+	size_t len;
+};
+
+static bool read_image(const char *path, struct image *ret)
+{
+	FILE *file = fopen(path, "re");
+	long len = -1;
+
+	if (!file)
+		return false;
+	if (!fseek(file, 0, SEEK_END))
+		len = ftell(file);
+	rewind(file);
+	ret->len = MAX(len, 0);
+	ret->bytes = calloc(1, ret->len + 1);
+	if (!ret->bytes || fread(ret->bytes, 1, ret->len, file) != ret->len)
+		len = -1;
+	fclose(file);
+	return len > 0;
+}
+
+/* Names of the kernel that this one lacks become 0, which is only an error where they are used. */
+static void weaken(struct image *image)
+{
+	const Elf64_Ehdr *head = (const void *)image->bytes;
+	const Elf64_Shdr *sections = (const void *)(image->bytes + head->e_shoff);
+
+	for (u32 i = 0; i < head->e_shnum; i++) {
+		Elf64_Sym *syms = (void *)(image->bytes + sections[i].sh_offset);
+
+		if (sections[i].sh_type != SHT_SYMTAB)
+			continue;
+		for (size_t s = 0; s < sections[i].sh_size / sizeof(*syms); s++) {
+			u8 *info = &syms[s].st_info;
+
+			if (syms[s].st_shndx == SHN_UNDEF && ELF64_ST_BIND(*info) == STB_GLOBAL)
+				*info = ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(*info));
+		}
+	}
+}
+
 /* ---- the child ---------------------------------------------------------------------------------- */
+
+static void try_load(
+	const struct question *q, const struct image *image, u32 level, bool with_helpers)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = OBJECT_NAME);
+	struct bpf_object *obj = bpf_object__open_mem(image->bytes, image->len, &opts);
+	struct bpf_program *prog = obj ? bpf_object__find_program_by_name(obj, q->program) : NULL;
+
+	spy.answer->outcome = prog ? OUT_NOT_LOADED : OUT_NOT_OPENED;
+	if (!prog)
+		return;
+	/* libbpf 1.1 looks for the program to replace, whatever type is set */
+	if (bpf_program__type(prog) == BPF_PROG_TYPE_EXT && q->prog_type != BPF_PROG_TYPE_EXT) {
+		snprintf(spy.libbpf_words, MSG_LEN, "a replacement under another type");
+		return;
+	}
+	prepare(obj, prog, q, level, with_helpers);
+	bpf_object__load(obj);
+}
 
 static void load(const struct question *q, u32 level, struct answer *answer)
 {
-	struct bpf_object *obj = bpf_object__open_file(q->path, NULL);
-	struct bpf_program *prog = obj ? bpf_object__find_program_by_name(obj, q->program) : NULL;
+	static const struct {
+		bool weak, with_helpers;
+	} tries[] = {{false, true}, {true, true}, {true, false}};
+	struct image image = {0};
 
 	answer->outcome = OUT_NOT_OPENED;
-	if (!prog) {
-		last_words(spy.libbpf_words, "\n", answer->msg);
+	if (!read_image(q->path, &image)) {
+		snprintf(answer->msg, MSG_LEN, "cannot be read");
 		return;
 	}
 	answer->outcome = OUT_NO_PROG_TYPE;
 	if (!has_prog_type(q))
 		return;
-	answer->outcome = OUT_NOT_LOADED;
-	prepare(obj, prog, q, level);
-	bpf_object__load(obj);
+	for (u32 i = 0; i < ARRAY_SIZE(tries) && !spy.is_asked; i++) {
+		u32 refused;
+
+		if (tries[i].weak)
+			weaken(&image);
+		do {
+			refused = spy.refused_cnt;
+			try_load(q, &image, level, tries[i].with_helpers);
+		} while (!spy.is_asked && spy.refused_cnt > refused);
+	}
 	if (!spy.is_asked) {
 		last_words(spy.libbpf_words, "\n", answer->msg);
 		return;

@@ -32,7 +32,9 @@ struct run {
 	bool log;
 	u32 seconds;
 	FILE *out;
-	u32 asked, outcomes[OUTCOME_CNT], same, errno_same, msg_same, both_rejected;
+	u32 asked, outcomes[OUTCOME_CNT], same;
+	/* both reject; and of these, skep for want of support */
+	u32 both_rejected, errno_same, msg_same, unsupported, unsupported_errno;
 	u32 unsound, refused;
 	u32 group_cnt;
 	struct group groups[GROUPS_MAX];
@@ -74,6 +76,12 @@ static void add_to_group(struct run *r, const struct row *row, const char *msg)
 	r->groups[g].cnt++;
 }
 
+/* What skep does not have it refuses with words of its own. */
+static bool is_unsupported(const struct answer *answer)
+{
+	return !strncmp(answer->msg, "skep: ", strlen("skep: "));
+}
+
 static void judge(struct run *r, const struct row *row, const struct answer *answer)
 {
 	char words[MSG_LEN];
@@ -92,6 +100,8 @@ static void judge(struct run *r, const struct row *row, const struct answer *ans
 			return;
 		last_words(row->msg, " | ", words);
 		r->both_rejected++;
+		r->unsupported += is_unsupported(answer);
+		r->unsupported_errno += is_unsupported(answer) && row->err == answer->err;
 		r->errno_same += row->err == answer->err;
 		r->msg_same += !strcmp(words, answer->msg);
 	} else if (row->is_accepted) {
@@ -169,6 +179,7 @@ static double percent(u32 part, u32 whole)
 static void report(struct run *r)
 {
 	u32 compared = r->outcomes[OUT_ACCEPTED] + r->outcomes[OUT_REJECTED];
+	u32 supported = r->both_rejected - r->unsupported;
 
 	qsort(r->groups, r->group_cnt, sizeof(r->groups[0]), by_count);
 	if (r->refused)
@@ -187,6 +198,9 @@ static void report(struct run *r)
 	printf("both reject              %5u: errno equal %.1f %%, last line equal %.1f %%\n",
 		r->both_rejected, percent(r->errno_same, r->both_rejected),
 		percent(r->msg_same, r->both_rejected));
+	printf("  but for want of support %5u: errno equal %.1f %%, last line equal %.1f %%\n",
+		supported, percent(r->errno_same - r->unsupported_errno, supported),
+		percent(r->msg_same, supported));
 	printf("time in BPF_PROG_LOAD    %.2f s; the kernel's verification time %.2f s\n",
 		r->ns / 1e9, r->kernel_us / 1e6);
 }
