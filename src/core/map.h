@@ -16,6 +16,7 @@
 #include "isa/uapi.h"
 
 struct map;
+struct prog;
 struct btf_ref;
 
 enum {
@@ -89,6 +90,14 @@ struct map {
 	struct obj *btf; /* counted; NULL without */
 	u32 btf_key_type_id, btf_value_type_id;
 	int mem_fd; /* memfd behind the values of a BPF_F_MMAPABLE map, else -1 */
+};
+
+/* BPF_MAP_TYPE_PROG_ARRAY as engines see it: max_entries programs, NULL where there is none, read with
+ * acquire order. All of one array run on the same engine (Linux: update is -EINVAL otherwise), and one that
+ * is taken out lives until every run that began before has ended. */
+struct map_progs {
+	struct map map;
+	struct prog **progs;
 };
 
 /* Checks attr against the type and makes an unpublished map with one reference.
