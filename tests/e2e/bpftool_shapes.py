@@ -416,6 +416,23 @@ def look(pins, made, ids):
     compare("net show dev lo")
 
 
+def twins(pins, work):
+    """Several maps of one name: with bytes only, with types, and mixed."""
+    for n in (1, 2):
+        must("bpftool", "map", "create", "%s/twin%d" % (pins, n), "type", "hash", "key", "4", "value", "2",
+             "entries", "4", "name", "s_twin")
+        must("bpftool", "map", "update", "pinned", "%s/twin%d" % (pins, n), *("key 1 0 0 %d value 1 2" % n).split())
+    compare("map dump name s_twin")
+    os.makedirs(pins + "/maps2")
+    must("bpftool", "prog", "loadall", os.path.join(work, "shapes.bpf.o"), pins + "/progs2", "pinmaps",
+         pins + "/maps2")
+    compare("map dump name shapes.bss")
+    compare("map show name shapes.bss")
+    must("bpftool", "map", "create", pins + "/untyped", "type", "array", "key", "4", "value", "4", "entries", "1",
+         "name", "shapes.bss")
+    compare("map dump name shapes.bss")
+
+
 def run(pins, work):
     prog = "prog run pinned %s/progs/a_name_longer_than_fifteen data_in " % pins
     for size in (14, 20, 61, 64, 200):
@@ -502,6 +519,7 @@ def main():
         compare_filters(pins)
         run(pins, work)
         files(pins, work)
+        twins(pins, work)
         mistakes(pins)
     finally:
         subprocess.run(["ip", "link", "del", DEVS[0]], capture_output=True)

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "info.h"
 #include "map_data.h"
-#include "map_dump.h"
+#include "map_list.h"
 #include "out.h"
 #include "ref.h"
 
@@ -76,15 +76,12 @@ static bool writes_json(struct tool *t, const struct map_data *d)
  * Types whose lookups fail by nature still list their keys; empty places of arrays that hold programs
  * or maps are left out.
  */
-static int dump_opened(struct tool *t, struct opened *o, bool wrap)
+static int dump_entries(struct tool *t, struct opened *o, u64 *ret_cnt)
 {
-	bool json = writes_json(t, &o->data);
 	void *prev = NULL;
 	u64 cnt = 0;
 	int err;
 
-	if (json && wrap)
-		json_start_array(&t->w);
 	while (!(err = bpf_map_get_next_key(o->fd, prev, o->next_key))) {
 		err = bpf_map_lookup_elem(o->fd, o->next_key, o->value);
 		if (!err)
@@ -95,48 +92,91 @@ static int dump_opened(struct tool *t, struct opened *o, bool wrap)
 		memcpy(o->key, o->next_key, o->data.info.key_size);
 		prev = o->key;
 	}
-	if (json && wrap)
-		json_end_array(&t->w);
-	else if (!json)
-		printf("Found %llu element%s\n", (unsigned long long)cnt, cnt == 1 ? "" : "s");
+	*ret_cnt = cnt;
 	return err == -ENOENT ? 0 : err;
 }
 
-int map_dump_fd(struct tool *t, int fd)
+/* One map; among several each begins with a line, or fields, that tell which it is. */
+static int dump_one(struct tool *t, struct opened *o, bool is_one_of_many)
 {
-	struct opened o = {0};
-	int err = open_fd(t, fd, &o);
+	bool json = writes_json(t, &o->data);
+	u64 cnt;
+	int err;
 
-	if (!err)
-		err = dump_opened(t, &o, true);
-	close_map(&o);
+	if (is_one_of_many && json) {
+		json_start_object(&t->w);
+		map_json_head(&t->w, &o->data.info);
+		json_name(&t->w, "elements");
+	} else if (is_one_of_many) {
+		map_print_head(&o->data.info);
+		printf("\n");
+	}
+	if (json)
+		json_start_array(&t->w);
+	err = dump_entries(t, o, &cnt);
+	if (json)
+		json_end_array(&t->w);
+	else
+		printf("Found %llu element%s\n", (unsigned long long)cnt, cnt == 1 ? "" : "s");
+	if (is_one_of_many && json)
+		json_end_object(&t->w);
+	return err;
+}
+
+/* Text output of several maps goes by types only if all of them have types. */
+static bool forget_types_unless_all(struct tool *t, struct opened *maps, size_t cnt)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < cnt; i++)
+		all &= writes_json(t, &maps[i].data);
+	for (size_t i = 0; i < cnt && !all; i++)
+		map_data_done(&maps[i].data); /* bytes are all that is known from now on */
+	return all;
+}
+
+static int dump_maps(struct tool *t, struct opened *maps, size_t cnt)
+{
+	bool json = forget_types_unless_all(t, maps, cnt), many = cnt > 1;
+	int err = 0;
+
+	if (many && json)
+		json_start_array(&t->w);
+	for (size_t i = 0; i < cnt && !err; i++) {
+		err = dump_one(t, &maps[i], many);
+		if (!json && i + 1 < cnt)
+			printf("\n");
+	}
+	if (many && json)
+		json_end_array(&t->w);
+	if (!t->json)
+		json_end_line(&t->w);
 	return err;
 }
 
 int verb_map_dump(struct tool *t, struct args *a)
 {
+	struct opened *maps;
 	struct ref ref;
+	size_t opened = 0;
 	int err = tool_engine_running(t);
-	bool many;
 
 	if (!err)
 		err = ref_maps(t, a, &ref);
 	if (err)
 		return err;
-	if (a->cnt)
+	maps = mem_array(ref.cnt, sizeof(*maps));
+	if (!maps)
+		err = fail(t, "out of memory");
+	else if (a->cnt)
 		err = fail_extra(t, a);
-	many = ref.cnt > 1;
-	if (many && t->json)
-		json_start_array(&t->w);
-	for (size_t i = 0; i < ref.cnt && !err; i++) {
-		err = map_dump_fd(t, ref.fds[i]);
-		if (!t->json)
-			json_end_line(&t->w);
-		if (many && !t->json && i + 1 < ref.cnt)
-			printf("\n");
-	}
-	if (many && t->json)
-		json_end_array(&t->w);
+	for (; opened < ref.cnt && !err; opened++)
+		err = open_fd(t, ref.fds[opened], &maps[opened]);
+	if (!err)
+		err = dump_maps(t, maps, ref.cnt);
+	while (opened)
+		close_map(&maps[--opened]);
+	mem_free(maps);
 	ref_done(&ref);
 	return err;
 }

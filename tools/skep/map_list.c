@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "info.h"
+#include "map_list.h"
 #include "out.h"
 #include "pins.h"
 
@@ -14,6 +15,34 @@ struct extras {
 	u64 memlock, frozen, owner_type, owner_jited;
 	bool has_memlock, has_owner_type, has_owner_jited;
 };
+
+void map_json_head(struct json *w, const struct bpf_map_info *info)
+{
+	const char *type = libbpf_bpf_map_type_str(info->type);
+
+	json_uint_field(w, "id", info->id);
+	if (type)
+		json_string_field(w, "type", type);
+	else
+		json_uint_field(w, "type", info->type);
+	if (*info->name)
+		json_string_field(w, "name", info->name);
+	json_uint_field(w, "flags", info->map_flags);
+}
+
+void map_print_head(const struct bpf_map_info *info)
+{
+	const char *type = libbpf_bpf_map_type_str(info->type);
+
+	printf("%u: ", info->id);
+	if (type)
+		printf("%s  ", type);
+	else
+		printf("type %u  ", info->type);
+	if (*info->name)
+		printf("name %s  ", info->name);
+	printf("flags 0x%x", info->map_flags);
+}
 
 static bool ask(struct tool *t, int fd, const char *key, u64 *ret)
 {
@@ -36,18 +65,11 @@ static struct extras get_extras(struct tool *t, int fd, const struct bpf_map_inf
 static void print_json(struct tool *t, int fd, const struct bpf_map_info *info,
 	const struct extras *x, const struct pins *pins)
 {
-	const char *type = libbpf_bpf_map_type_str(info->type), *owner;
 	struct json *w = &t->w;
+	const char *owner;
 
 	json_start_object(w);
-	json_uint_field(w, "id", info->id);
-	if (type)
-		json_string_field(w, "type", type);
-	else
-		json_uint_field(w, "type", info->type);
-	if (*info->name)
-		json_string_field(w, "name", info->name);
-	json_uint_field(w, "flags", info->map_flags);
+	map_json_head(w, info);
 	json_uint_field(w, "bytes_key", info->key_size);
 	json_uint_field(w, "bytes_value", info->value_size);
 	json_uint_field(w, "max_entries", info->max_entries);
@@ -72,17 +94,11 @@ static void print_json(struct tool *t, int fd, const struct bpf_map_info *info,
 static void print_text(struct tool *t, int fd, const struct bpf_map_info *info,
 	const struct extras *x, const struct pins *pins)
 {
-	const char *type = libbpf_bpf_map_type_str(info->type), *owner;
+	const char *owner;
 
-	printf("%u: ", info->id);
-	if (type)
-		printf("%s  ", type);
-	else
-		printf("type %u  ", info->type);
-	if (*info->name)
-		printf("name %s  ", info->name);
-	printf("flags 0x%x\n\tkey %uB  value %uB  max_entries %u", info->map_flags, info->key_size,
-		info->value_size, info->max_entries);
+	map_print_head(info);
+	printf("\n\tkey %uB  value %uB  max_entries %u", info->key_size, info->value_size,
+		info->max_entries);
 	if (x->has_memlock)
 		printf("  memlock %lluB", (unsigned long long)x->memlock);
 	if (x->has_owner_type || x->has_owner_jited)
