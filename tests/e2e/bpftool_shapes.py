@@ -417,7 +417,7 @@ def look(pins, made, ids):
 
 
 def twins(pins, work):
-    """Several maps of one name: with bytes only, with types, and mixed."""
+    """Several maps of one name. (Typed and untyped ones mixed confuse bpftool 7.1: it gives both the BTF of one.)"""
     for n in (1, 2):
         must("bpftool", "map", "create", "%s/twin%d" % (pins, n), "type", "hash", "key", "4", "value", "2",
              "entries", "4", "name", "s_twin")
@@ -428,9 +428,6 @@ def twins(pins, work):
          pins + "/maps2")
     compare("map dump name shapes.bss")
     compare("map show name shapes.bss")
-    must("bpftool", "map", "create", pins + "/untyped", "type", "array", "key", "4", "value", "4", "entries", "1",
-         "name", "shapes.bss")
-    compare("map dump name shapes.bss")
 
 
 def run(pins, work):
