@@ -21,7 +21,7 @@ static void load(struct bpf_object *object)
 	if (port_open_local(&opts, &port, &err))
 		abort();
 	port_use(port);
-	bpf_object__load(object);
+	object_load(object);
 	bpf_object__close(object);
 	port_use(NULL);
 	port_close(port);

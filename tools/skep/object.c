@@ -1,14 +1,14 @@
 /*
- * libbpf's errors for a bad file are an errno and lines meant for its developers. So the file is
- * looked at first, as far as the ELF header and the section table, and what is wrong with it is said
- * in one sentence; what libbpf finds later is passed on in its own last words.
+ * libbpf's errors for a bad file are an errno and lines meant for its developers, and there are files
+ * that it does not survive. So the file is read once, checked (object_check.c), and only then given to
+ * libbpf; what libbpf finds later is passed on in its own last words.
  */
 #include "object.h"
 
 #include <bpf/libbpf.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "object_check.h"
 #include "out.h"
+
+enum { FILE_MAX = 256 << 20 };
 
 __attribute__((format(printf, 3, 4))) static int say(
 	int err, struct port_text *ret, const char *fmt, ...)
@@ -29,71 +32,55 @@ __attribute__((format(printf, 3, 4))) static int say(
 	return err;
 }
 
-/* Sections end where the file says, or it was cut. */
-static int check_sections(
-	int fd, const char *path, const Elf64_Ehdr *head, u64 file_len, struct port_text *err)
+static int read_whole(int fd, const char *path, u8 *data, size_t len, struct port_text *err)
 {
-	u64 end = head->e_shoff + (u64)head->e_shnum * sizeof(Elf64_Shdr);
-	Elf64_Shdr section;
+	size_t have = 0;
 
-	if (!head->e_shoff || head->e_shentsize != sizeof(section))
-		return say(-EINVAL, err,
-			"%s has no sections: it is no relocatable object "
-			"(compile with clang -O2 -g --target=bpf -c)",
-			path);
-	if (end < head->e_shoff || end > file_len)
-		return say(-EINVAL, err,
-			"%s is cut short: its section table ends at byte %llu, "
-			"the file at %llu; compile or copy it again",
-			path, (unsigned long long)end, (unsigned long long)file_len);
-	for (u32 i = 0; i < head->e_shnum; i++) {
-		if (pread(fd, &section, sizeof(section),
-			    (off_t)(head->e_shoff + i * sizeof(section))) != sizeof(section))
-			return say(-EIO, err, "%s cannot be read: %s", path, strerror(errno));
-		if (section.sh_type == SHT_NOBITS)
+	while (have < len) {
+		ssize_t got = pread(fd, data + have, len - have, (off_t)have);
+
+		if (got < 0 && errno == EINTR)
 			continue;
-		end = section.sh_offset + section.sh_size;
-		if (end < section.sh_offset || end > file_len)
-			return say(-EINVAL, err,
-				"%s is cut short: section %u ends at byte %llu, the file at %llu; "
-				"compile or copy it again",
-				path, i, (unsigned long long)end, (unsigned long long)file_len);
+		if (got <= 0)
+			return say(-EIO, err, "%s cannot be read: %s", path,
+				got ? strerror(errno) : "it became shorter meanwhile");
+		have += (size_t)got;
 	}
 	return 0;
 }
 
-static int check_elf(int fd, const char *path, struct port_text *err)
+/* The file as it is now: what is checked is what libbpf gets. */
+static int read_file(const char *path, u8 **ret_data, size_t *ret_len, struct port_text *err)
 {
-	Elf64_Ehdr head;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret = 0;
 	struct stat st;
-	ssize_t len;
+	u8 *data;
 
-	if (fstat(fd, &st))
-		return say(-errno, err, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return say(-EINVAL, err, "%s is no file: name an object that clang made", path);
-	len = pread(fd, &head, sizeof(head), 0);
-	if (len < 0)
-		return say(-errno, err, "%s: %s", path, strerror(errno));
-	if (len < SELFMAG || memcmp(head.e_ident, ELFMAG, SELFMAG))
-		return say(-EINVAL, err,
-			"%s is not an ELF file: name the object that clang made "
-			"(clang -O2 -g --target=bpf -c FILE.c -o FILE.o)",
-			path);
-	if (len < (ssize_t)sizeof(head))
-		return say(-EINVAL, err, "%s is cut short: not even its ELF header is whole", path);
-	if (head.e_ident[EI_CLASS] != ELFCLASS64 ||
-		(head.e_machine != EM_BPF && head.e_machine != EM_NONE))
-		return say(-EINVAL, err,
-			"%s is an ELF file for another machine (number %u): "
-			"compile with --target=bpf",
-			path, head.e_machine);
-	if (head.e_ident[EI_DATA] != ELFDATA2LSB)
-		return say(-EINVAL, err,
-			"%s is big endian, this machine is not: compile with "
-			"--target=bpfel",
-			path);
-	return check_sections(fd, path, &head, (u64)st.st_size, err);
+	if (fd < 0 || fstat(fd, &st))
+		ret = say(-errno, err, "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		ret = say(-EINVAL, err, "%s is no file: name an object that clang made", path);
+	else if (st.st_size > FILE_MAX)
+		ret = say(-E2BIG, err, "%s is too large for an object: %lld bytes (limit %d)", path,
+			(long long)st.st_size, FILE_MAX);
+	if (ret)
+		goto out;
+	data = mem_alloc((size_t)st.st_size);
+	if (!data) {
+		ret = say(-ENOMEM, err, "%s cannot be read: not enough memory", path);
+		goto out;
+	}
+	ret = read_whole(fd, path, data, (size_t)st.st_size, err);
+	if (ret) {
+		mem_free(data);
+		goto out;
+	}
+	*ret_data = data;
+	*ret_len = (size_t)st.st_size;
+out:
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
 /* What libbpf says last is often that it failed; why stands above. */
@@ -124,23 +111,27 @@ const char *object_libbpf_reason(struct tool *t, char *buf, size_t len)
 	return buf;
 }
 
-int object_try_open(const char *path, struct bpf_object **ret, struct port_text *err)
+/* libbpf's open of a path names the object so: the file's name up to its first dot. */
+static void name_object(const char *path, char *name, size_t len)
 {
-	struct bpf_object *object;
-	int fd, ret_err;
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 
-	out_bpf_forget(NULL);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return say(-errno, err, "%s: %s", path, strerror(errno));
-	ret_err = check_elf(fd, path, err);
-	close(fd);
+	snprintf(name, len, "%.*s", (int)strcspn(base, "."), base);
+}
+
+static int open_checked(const char *path, const u8 *data, size_t len, struct bpf_object **ret,
+	struct port_text *err)
+{
+	char name[NAME_MAX + 1], reason[256];
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	int ret_err = object_check(path, data, len, err);
+	struct bpf_object *object;
+
 	if (ret_err)
 		return ret_err;
-	object = bpf_object__open_file(path, NULL);
+	name_object(path, name, sizeof(name));
+	object = bpf_object__open_mem(data, len, &opts);
 	if (!object) {
-		char reason[256];
-
 		ret_err = -errno;
 		object_libbpf_reason(NULL, reason, sizeof(reason));
 		return say(ret_err, err, "%s cannot be opened: %s", path,
@@ -153,6 +144,53 @@ int object_try_open(const char *path, struct bpf_object **ret, struct port_text 
 	}
 	*ret = object;
 	return 0;
+}
+
+int object_try_open(const char *path, struct bpf_object **ret, struct port_text *err)
+{
+	size_t len = 0;
+	u8 *data = NULL;
+	int ret_err;
+
+	out_bpf_forget(NULL);
+	ret_err = read_file(path, &data, &len, err);
+	if (ret_err)
+		return ret_err;
+	ret_err = open_checked(path, data, len, ret, err);
+	mem_free(data); /* libbpf has copied what it needs */
+	return ret_err;
+}
+
+/* Programs for which libbpf reads the kernel's types. */
+static bool needs_kernel_types(const struct bpf_program *p)
+{
+	enum bpf_prog_type type = bpf_program__type(p);
+
+	return bpf_program__autoload(p) &&
+	       (type == BPF_PROG_TYPE_STRUCT_OPS || type == BPF_PROG_TYPE_LSM ||
+		       type == BPF_PROG_TYPE_TRACING);
+}
+
+int object_load(struct bpf_object *object)
+{
+	const struct bpf_program *p = NULL;
+	const struct bpf_map *map, *ops = NULL;
+
+	bpf_object__for_each_map(map, object)
+	{
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			ops = map;
+	}
+	while (ops && (p = bpf_object__next_program(object, (struct bpf_program *)p)))
+		if (needs_kernel_types(p))
+			break;
+	/* libbpf looks for the map in the kernel's types without having read them. */
+	if (ops && !p) {
+		out_bpf_add("struct_ops map %s needs one of its programs: load them together",
+			bpf_map__name(ops));
+		return -EOPNOTSUPP;
+	}
+	return bpf_object__load(object);
 }
 
 int object_open(struct tool *t, const char *path, struct bpf_object **ret)
@@ -260,7 +298,7 @@ int object_load_one(struct tool *t, struct bpf_object *object, const char *path,
 		prog = bpf_object__next_program(object, NULL);
 	bpf_object__for_each_program(p, object) bpf_program__set_autoload(p, p == prog);
 	out_bpf_forget(t);
-	err = bpf_object__load(object);
+	err = object_load(object);
 	if (err)
 		return object_load_failed(t, path, bpf_program__name(prog), err);
 	fd = dup(bpf_program__fd(prog));

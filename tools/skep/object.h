@@ -11,11 +11,16 @@
 
 /*
  * Opens path, without loading. 0, or the exit status after an error that tells what is wrong with
- * the file: missing, not ELF, not for BPF, cut short, without programs.
+ * the file: missing, not ELF, not for BPF, cut short, malformed, without programs.
  */
 int object_open(struct tool *t, const char *path, struct bpf_object **ret);
 /* The same without writing an error: its text goes to err. A negative errno. */
 int object_try_open(const char *path, struct bpf_object **ret, struct port_text *err);
+/*
+ * bpf_object__load() but for what it cannot do: struct_ops maps without a program that makes it read
+ * the kernel's types. -EOPNOTSUPP then, said where libbpf says its reasons.
+ */
+int object_load(struct bpf_object *object);
 /*
  * Loads the maps and prog (NULL: the first program) and nothing else. Gives a descriptor of the
  * program for the caller to close.

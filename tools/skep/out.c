@@ -143,6 +143,16 @@ const char *out_bpf_text(struct tool *t)
 	return buf_text(&bpf_text);
 }
 
+void out_bpf_add(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&bpf_text, fmt, ap);
+	va_end(ap);
+	buf_str(&bpf_text, "\n");
+}
+
 void out_bpf_done(struct tool *t)
 {
 	libbpf_set_print(NULL);

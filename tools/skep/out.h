@@ -36,6 +36,8 @@ void print_hex(const void *data, size_t len, const char *sep);
 void out_bpf_capture(struct tool *t);
 void out_bpf_forget(struct tool *t);
 const char *out_bpf_text(struct tool *t);
+/* A reason of our own where libbpf's stand. */
+__attribute__((format(printf, 1, 2))) void out_bpf_add(const char *fmt, ...);
 void out_bpf_done(struct tool *t);
 /* For struct port: the engine's own words, kept in the same place. level 0 is a warning. */
 void out_say(void *arg, int level, const char *text);

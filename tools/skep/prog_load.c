@@ -267,7 +267,7 @@ static int load_and_pin(struct tool *t, struct load *l)
 	if (err)
 		return err;
 	out_bpf_forget(t);
-	err = bpf_object__load(l->object);
+	err = object_load(l->object);
 	if (err)
 		return object_load_failed(t, l->path, failed_program(t, l->object), err);
 	if (l->pin_maps)

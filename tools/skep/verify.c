@@ -116,7 +116,7 @@ static int load_alone(struct options *o, const char *path, const char *name, u32
 	bpf_program__set_log_level(prog, level);
 	out_bpf_forget(NULL);
 	start = now_us();
-	err = bpf_object__load(object);
+	err = object_load(object);
 	v->time_us = now_us() - start;
 	bpf_object__close(object);
 	return err;
