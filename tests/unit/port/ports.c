@@ -439,7 +439,8 @@ static void trace_lines_are_read_and_waiting_can_be_interrupted(void **state)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 2},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	const struct itimerval soon = {.it_value.tv_usec = 100000};
+	/* Again and again: the first may come before the read has begun to wait. */
+	const struct itimerval soon = {{.tv_usec = 100000}, {.tv_usec = 100000}}, never = {0};
 	struct sigaction act = {.sa_handler = wake};
 	union sys_attr attr = {0};
 	char line[300], part[5];
@@ -468,6 +469,8 @@ static void trace_lines_are_read_and_waiting_can_be_interrupted(void **state)
 	sigaction(SIGALRM, &act, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
 	assert_int_equal(port->ops->trace_read(port, line, sizeof(line)), -EINTR);
+	setitimer(ITIMER_REAL, &never, NULL);
+	setitimer(ITIMER_REAL, &never, NULL);
 	close(prog);
 }
 
