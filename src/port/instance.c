@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -117,6 +118,17 @@ static void move_frames(struct daemon *d)
 	buf_done(&text);
 }
 
+/* Each object takes a descriptor, so the instance takes as many as it may have. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* Keeps the pipe to the parent, as descriptor 3; nothing else that was inherited. */
 static int shed(int pipe_fd)
 {
@@ -164,6 +176,7 @@ static void run_daemon(int report_fd, const char *name, const struct port_opts *
 
 	d.log_fd = -1;
 	report.err = shed(report_fd);
+	raise_limit();
 	report_fd = 3;
 	if (!report.err)
 		report.err = sys_inst_init(&d.inst, &want);

@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "port/devs.h"
 #include "port/serve.h"
 #include "port/text.h"
+#include "port/wait.h"
 #include "sys/inst.h"
 #include "sys/sys.h"
 #include "sys/user.h"
@@ -177,13 +177,17 @@ static int local_pin_each(struct port *p, int (*fn)(void *arg, const char *path)
 
 static long local_trace_read(struct port *p, char *buf, size_t len)
 {
-	const struct timespec pause = {.tv_nsec = TRACE_PAUSE_MS * 1000000L};
 	struct local *l = to_local(p);
+	struct port_wait wait;
 	long ret;
 
+	port_wait_begin(&wait);
 	while (!(ret = sys_trace_read(&l->inst, &l->tail, buf, len)))
-		if (nanosleep(&pause, NULL) < 0)
-			return -EINTR;
+		if (port_wait_ms(&wait, TRACE_PAUSE_MS)) {
+			ret = -EINTR;
+			break;
+		}
+	port_wait_end(&wait);
 	return ret;
 }
 
@@ -238,6 +242,7 @@ int port_open_local(const struct port_opts *opts, struct port **ret, struct port
 		mem_free(l);
 		return port_fail(res, err, "%s", port_errno_text(res));
 	}
+	l->inst.verify_insns_max = opts->insns_max;
 	sys_user_local_init(&l->user);
 	l->port.ops = &local_ops;
 	*ret = &l->port;

@@ -57,6 +57,7 @@ struct port_opts {
 	bool interp;	   /* interpret, never compile */
 	bool replay_clock; /* the clock follows the time stamps of captures: a run is reproducible */
 	u32 cpus;	   /* logical CPUs; 0 = as many as the host has */
+	u32 insns_max;	   /* instructions the verifier processes a program; 0 = as many as Linux */
 };
 
 struct port_run {

@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "port/devs.h"
 #include "port/text.h"
+#include "port/wait.h"
 #include "sys/proto.h"
 #include "sys/user.h"
 
@@ -296,34 +296,36 @@ static int remote_dev_join(struct port *p, u32 a, u32 b, struct port_text *err)
 	return request_text(to_remote(p), &msg, NULL, NULL, err);
 }
 
-static int pause_ms(int ms)
-{
-	const struct timespec pause = {.tv_nsec = ms * 1000000L};
-
-	return nanosleep(&pause, NULL) < 0 ? -EINTR : 0;
-}
-
 /* The instance moves frames by itself: here one only watches. */
-static int remote_run(struct port *p, const struct port_run *run, struct port_text *err)
+static int watch(struct port *p, const struct port_run *run, const struct port_wait *wait)
 {
 	struct sys_status status;
 	u64 start = 0;
-	bool is_first = true;
+	int err;
+
+	for (bool is_first = true; !(run->stop && *run->stop); is_first = false) {
+		err = port_remote_status(p, &status);
+		if (err)
+			return err;
+		if (is_first)
+			start = status.rx_cnt;
+		if (status.is_idle || (run->count && status.rx_cnt - start >= run->count))
+			break;
+		port_wait_ms(wait, POLL_MS);
+	}
+	return 0;
+}
+
+static int remote_run(struct port *p, const struct port_run *run, struct port_text *err)
+{
+	struct port_wait wait;
 	int ret;
 
 	err->text[0] = 0;
-	while (!(run->stop && *run->stop)) {
-		ret = port_remote_status(p, &status);
-		if (ret)
-			return port_fail(ret, err, "the instance has ended");
-		if (is_first)
-			start = status.rx_cnt;
-		is_first = false;
-		if (status.is_idle || (run->count && status.rx_cnt - start >= run->count))
-			break;
-		pause_ms(POLL_MS);
-	}
-	return 0;
+	port_wait_begin(&wait);
+	ret = watch(p, run, &wait);
+	port_wait_end(&wait);
+	return ret ? port_fail(ret, err, "the instance has ended") : 0;
 }
 
 static int remote_pin_each(struct port *p, int (*fn)(void *arg, const char *path), void *arg)
@@ -347,25 +349,34 @@ static int remote_pin_each(struct port *p, int (*fn)(void *arg, const char *path
 	return ret;
 }
 
+static long try_trace_read(struct remote *r, char *buf, size_t len)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_TRACE_READ, .a = MIN(len, SYS_MSG_DATA_MAX)}, result;
+	s64 value = request(r, &msg, NULL, &result);
+
+	if (value <= 0)
+		return value;
+	if (result.len > len)
+		return -EPROTO;
+	memcpy(buf, r->in, result.len);
+	return result.len;
+}
+
+/* The stream ends with the instance. */
 static long remote_trace_read(struct port *p, char *buf, size_t len)
 {
 	struct remote *r = to_remote(p);
-	struct sys_msg msg = {.kind = SYS_MSG_TRACE_READ, .a = MIN(len, SYS_MSG_DATA_MAX)}, result;
-	s64 value;
+	struct port_wait wait;
+	long ret;
 
-	for (;;) {
-		value = request(r, &msg, NULL, &result);
-		if (r->is_broken)
-			return 0; /* the instance has ended, and with it the stream */
-		if (value < 0)
-			return value;
-		if (value && result.len <= len) {
-			memcpy(buf, r->in, result.len);
-			return result.len;
+	port_wait_begin(&wait);
+	while (!(ret = try_trace_read(r, buf, len)))
+		if (port_wait_ms(&wait, POLL_MS)) {
+			ret = -EINTR;
+			break;
 		}
-		if (pause_ms(POLL_MS))
-			return -EINTR;
-	}
+	port_wait_end(&wait);
+	return r->is_broken ? 0 : ret;
 }
 
 static void remote_close(struct port *p)

@@ -63,7 +63,7 @@ int sys_init(struct skep *inst)
 	pthread_mutex_init(&sys->links, NULL);
 	pthread_rwlock_init(&sys->writers, NULL);
 	inst->sys = sys;
-	inst->reap = sys_fd_reap;
+	inst->reap = sys_fd_reap_tick;
 	return 0;
 }
 

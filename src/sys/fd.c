@@ -14,6 +14,8 @@
 #include "sys/sys.h"
 #include "sys/user.h"
 
+static const u64 reap_every_ns = 50000000;
+
 enum {
 	REAP_BATCH = 64,
 	REAP_SLACK = 16, /* descriptors made before a reap is worth its cost */
@@ -172,10 +174,26 @@ void sys_fd_reap(struct skep *inst)
 		cnt = collect_unheld(inst, dead, REAP_BATCH, &live);
 		sys->live_cnt = live;
 		sys->made_cnt = 0;
+		sys->reap_ns = sys_clock_ns();
 		pthread_mutex_unlock(&inst->lock);
 		for (u32 i = 0; i < cnt; i++)
 			obj_put(dead[i]);
 	} while (cnt == REAP_BATCH);
+}
+
+/* Only a link does something by being there; the rest can wait. */
+void sys_fd_reap_tick(struct skep *inst)
+{
+	struct obj_table *links = &inst->tables[OBJ_LINK];
+	bool is_due;
+
+	pthread_mutex_lock(&inst->lock);
+	is_due = sys_clock_ns() - sys_of(inst)->reap_ns > reap_every_ns;
+	for (u32 i = 0; i < links->cnt && !is_due; i++)
+		is_due = links->objs[i]->has_fds && !sys_fd_is_held(links->objs[i]);
+	pthread_mutex_unlock(&inst->lock);
+	if (is_due)
+		sys_fd_reap(inst);
 }
 
 void sys_fd_reap_sometimes(struct skep *inst)

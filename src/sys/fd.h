@@ -28,7 +28,9 @@ int sys_fd_obj(struct skep *inst, struct sys_user *user, int fd, enum obj_kind k
 	struct obj **ret_obj, int *ret_mode);
 /* Drops the references of objects without descriptors, and removes pins whose marker is gone. */
 void sys_fd_reap(struct skep *inst);
-/* The same now and then, in step with the descriptors made. */
+/* For a loop that runs often: links whose descriptors are gone end now, everything else soon. */
+void sys_fd_reap_tick(struct skep *inst);
+/* A reap now and then, in step with the descriptors made. */
 void sys_fd_reap_sometimes(struct skep *inst);
 /* True if a descriptor of obj exists now. */
 bool sys_fd_is_held(struct obj *obj);

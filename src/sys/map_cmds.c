@@ -123,12 +123,20 @@ static int take_btf(struct sys_call *call, struct map *map)
 	return 0;
 }
 
-/* User space never gets a writable mapping of what programs take for constant. */
-static int forbid_writable_mappings(const struct map *map)
+static int add_seals(const struct map *map, int seals)
 {
 	if (map->mem_fd < 0)
 		return 0;
-	return fcntl(map->mem_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) < 0 ? -errno : 0;
+	return fcntl(map->mem_fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
+/* Nobody takes the memory away from under the programs; and user space never gets a writable mapping of
+ * what they take for constant. */
+static int seal_memory(const struct map *map)
+{
+	int constant = map->flags & BPF_F_RDONLY_PROG ? F_SEAL_FUTURE_WRITE : 0;
+
+	return add_seals(map, F_SEAL_SHRINK | F_SEAL_GROW | constant);
 }
 
 static int make_map(struct sys_call *call, struct map **ret_map)
@@ -155,8 +163,8 @@ static int make_map(struct sys_call *call, struct map **ret_map)
 		err = sys_name_copy(map->name, attr->map_name);
 	if (!err)
 		err = take_btf(call, map);
-	if (!err && map->flags & BPF_F_RDONLY_PROG)
-		err = forbid_writable_mappings(map);
+	if (!err)
+		err = seal_memory(map);
 	if (!err)
 		err = obj_publish(&map->obj);
 	if (err)
@@ -360,7 +368,7 @@ long sys_map_freeze(struct sys_call *call)
 	if (elem.map->is_frozen)
 		err = -EBUSY;
 	if (!err)
-		err = forbid_writable_mappings(elem.map);
+		err = add_seals(elem.map, F_SEAL_FUTURE_WRITE);
 	if (!err)
 		elem.map->is_frozen = true;
 	pthread_rwlock_unlock(&sys->writers);

@@ -9,7 +9,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -304,6 +310,64 @@ static void what_fdinfo_says(void **state)
 	close(fd);
 }
 
+/* A filter that answers process_vm_readv and process_vm_writev with EPERM. */
+static void forbid_vm_calls(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_process_vm_readv, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_process_vm_writev, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {ARRAY_SIZE(code), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		_exit(2);
+}
+
+static int use_a_map_by_pipe(void)
+{
+	struct iovec part = {said, 1};
+	union sys_attr attr = {0};
+	static u8 in[70001], out[70001];
+	u32 key = 0;
+	int fd;
+
+	forbid_vm_calls();
+	if (process_vm_readv(getpid(), &part, 1, &part, 1, 0) != -1)
+		return 3;
+	attr.map_create.map_type = BPF_MAP_TYPE_ARRAY;
+	attr.map_create.key_size = 4;
+	attr.map_create.value_size = sizeof(in);
+	attr.map_create.max_entries = 1;
+	fd = call(&t, BPF_MAP_CREATE, &attr);
+	memset(in, 0x5a, sizeof(in));
+	if (fd < 0 || elem(&t, BPF_MAP_UPDATE_ELEM, fd, &key, in, 0) ||
+		elem(&t, BPF_MAP_LOOKUP_ELEM, fd, &key, out, 0) || memcmp(in, out, sizeof(in)))
+		return 4;
+	if (elem(&t, BPF_MAP_LOOKUP_ELEM, fd, &key, (void *)8, 0) != -EFAULT ||
+		elem(&t, BPF_MAP_LOOKUP_ELEM, fd, (void *)8, out, 0) != -EFAULT)
+		return 5;
+	return 0;
+}
+
+static void a_filter_on_our_own_memory_does_not_matter(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(use_a_map_by_pipe());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) == 2) {
+		print_message("skipped: no seccomp filters here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 /* --- threads ----------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, ROUNDS = 300 };
@@ -359,6 +423,7 @@ int main(void)
 		TEST(a_program_runs),
 		TEST(a_dump_has_ids_for_addresses),
 		TEST(what_fdinfo_says),
+		TEST(a_filter_on_our_own_memory_does_not_matter),
 		TEST(threads_do_not_disturb_each_other),
 	};
 

@@ -179,6 +179,19 @@ static void a_mapping_keeps_a_map_and_shows_its_values(void **state)
 	assert_int_equal(map_cnt(), 0);
 }
 
+/* Else a user could take the memory away from under the programs. */
+static void a_map_cannot_be_cut_or_filled_through_its_descriptor(void **state)
+{
+	int array = make_map(&t, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, "m"), hash = new_map();
+
+	assert_int_equal(ftruncate(array, 0), -1);
+	assert_int_equal(ftruncate(array, 1 << 20), -1);
+	assert_int_equal(ftruncate(hash, 1), -1);
+	assert_int_equal(write(hash, "x", 1), -1);
+	close(array);
+	close(hash);
+}
+
 static void a_frozen_map_takes_no_writable_mapping(void **state)
 {
 	int fd = make_map(&t, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, "m");
@@ -417,6 +430,7 @@ int main(void)
 		TEST(a_child_that_inherited_keeps_a_map),
 		TEST(a_descriptor_in_flight_keeps_a_map),
 		TEST(a_mapping_keeps_a_map_and_shows_its_values),
+		TEST(a_map_cannot_be_cut_or_filled_through_its_descriptor),
 		TEST(a_frozen_map_takes_no_writable_mapping),
 		TEST(a_map_that_programs_only_read_takes_no_writable_mapping),
 		TEST(a_program_keeps_its_map_and_a_link_its_program),
