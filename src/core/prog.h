@@ -25,6 +25,8 @@ enum {
 	PROG_MAP_MAX = 64,
 	PROG_INSN_MAX = 1000000,
 	PROG_TAG_LEN = BPF_TAG_SIZE,
+	PROG_MAY_GOTO_MAX = 8 * 1024 *
+			    1024, /* rounds of may_goto loops in one call of a function */
 };
 
 struct map;
@@ -47,11 +49,12 @@ struct prog_code {
 struct prog_image {
 	/* the entry of function 0: f(ctx, run) -> r0 */
 	u64 (*entry)(void *ctx, struct run *run);
-	const void *code; /* readable mapping */
-	u32 len;	  /* bytes of code */
-	u32 *sub_off;	  /* sub_cnt offsets of the functions in code */
-	u32 *insn_off;	  /* insn_cnt + 1 offsets: where each instruction's code starts */
-	void *jit;	  /* the jit's own record of the mapping */
+	const void *func0; /* where a tail call jumps to */
+	const void *code;  /* readable mapping */
+	u32 len;	   /* bytes of code */
+	u32 *sub_off;	   /* sub_cnt offsets of the functions in code */
+	u32 *insn_off;	   /* insn_cnt + 1 offsets: where each instruction's code starts */
+	void *jit;	   /* the jit's own record of the mapping */
 };
 
 struct prog_stats {

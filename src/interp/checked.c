@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/inst.h"
+#include "core/tail.h"
 #include "interp/access.h"
 #include "isa/isa.h"
 
@@ -18,6 +19,11 @@ enum { SCRAMBLED = 0x5ca1ab1e };
 struct frame {
 	const struct bpf_insn *back; /* the call */
 	u64 saved[5];		     /* r6-r10: a program may have overwritten r10 */
+	u32 may_goto_left;
+	/* the caller's program: a tail call may have put another one in the callee's place */
+	const struct prog_code *code;
+	struct map *const *maps;
+	u32 map_cnt;
 };
 
 /* Leaves the run with a fault at insn */
@@ -85,7 +91,12 @@ struct frame {
 	do {                                                                                       \
 		if (depth + 1 >= PROG_FRAME_MAX)                                                   \
 			FAULT(DEPTH, );                                                            \
-		frames[depth].back = insn;                                                         \
+		frames[depth] = (struct frame){.back = insn,                                       \
+			.may_goto_left = may_goto_left,                                            \
+			.code = code,                                                              \
+			.maps = access.maps,                                                       \
+			.map_cnt = access.map_cnt};                                                \
+		may_goto_left = PROG_MAY_GOTO_MAX;                                                 \
 		memcpy(frames[depth].saved, &r[6], sizeof(frames[depth].saved));                   \
 		depth++;                                                                           \
 		r[10] = access.stack;                                                              \
@@ -99,9 +110,35 @@ struct frame {
 			goto out;                                                                  \
 		depth--;                                                                           \
 		insn = frames[depth].back;                                                         \
+		code = frames[depth].code;                                                         \
+		access.maps = frames[depth].maps;                                                  \
+		access.map_cnt = frames[depth].map_cnt;                                            \
+		may_goto_left = frames[depth].may_goto_left;                                       \
 		memcpy(&r[6], frames[depth].saved, sizeof(frames[depth].saved));                   \
 		access.stack += PROG_STACK_MAX;                                                    \
 		NEXT;                                                                              \
+	} while (0)
+/* r1-r3 are held against the helper's prototype before the array is read. */
+#define TAIL_CALL                                                                                  \
+	do {                                                                                       \
+		const struct prog *next;                                                           \
+		proto = find_helper(run, BPF_FUNC_tail_call);                                      \
+		if (!proto)                                                                        \
+			FAULT(CALL, .addr = BPF_FUNC_tail_call);                                   \
+		if (!access_may_call(&access, proto, r, &fault))                                   \
+			goto out;                                                                  \
+		next = tail_call_target((const struct map *)(uintptr_t)r[2], (u32)r[3], &tails);   \
+		for (u32 reg = next ? 2 : 0; reg <= HLP_ARG_MAX; reg++)                            \
+			r[reg] = SCRAMBLED;                                                        \
+		if (!next)                                                                         \
+			NEXT;                                                                      \
+		code = &next->code;                                                                \
+		insn = code->insns;                                                                \
+		run->prog = next;                                                                  \
+		access.maps = next->maps;                                                          \
+		access.map_cnt = next->map_cnt;                                                    \
+		may_goto_left = PROG_MAY_GOTO_MAX;                                                 \
+		DISPATCH;                                                                          \
 	} while (0)
 
 static const struct hlp_proto *find_helper(const struct run *run, u64 id)
@@ -134,7 +171,7 @@ u64 interp_run_checked(const struct prog_code *code, struct map *const *maps, u3
 	struct run_fault fault = {.kind = RUN_FAULT_NONE};
 	u64 r[16] = {[1] = (u64)(uintptr_t)ctx, [10] = access.stack_end};
 	u64 left = run->budget ? run->budget : UINT64_MAX;
-	u32 depth = 0, may_goto_left = INTERP_MAY_GOTO_MAX;
+	u32 depth = 0, may_goto_left = PROG_MAY_GOTO_MAX, tails = 0;
 
 	memset(&stack[PROG_FRAME_MAX - 1], 0, PROG_STACK_MAX);
 	DISPATCH;

@@ -8,9 +8,6 @@
 #include "base/buf.h"
 #include "core/prog.h"
 
-/* Rounds of may_goto loops in one run, as Linux's BPF_MAX_LOOPS. */
-enum { INTERP_MAY_GOTO_MAX = 8 * 1024 * 1024 };
-
 /* Can an engine run code that no verifier has seen? 0, or -EINVAL and the reason added to why, which may be
  * NULL. Says nothing about memory: only interp_run_checked is safe with such code. */
 int interp_check(const struct prog_code *code, struct buf *why);

@@ -11,11 +11,13 @@
 
 #include "base/bug.h"
 #include "core/inst.h"
+#include "core/tail.h"
 #include "isa/isa.h"
 
 struct frame {
 	const struct bpf_insn *back; /* the call */
 	u64 saved[4];		     /* r6-r9 */
+	u32 may_goto_left;
 };
 
 #define OP(id)	 do_##id:
@@ -48,6 +50,8 @@ struct frame {
 	do {                                                                                       \
 		frames[depth].back = insn;                                                         \
 		memcpy(frames[depth].saved, &r[6], sizeof(frames[depth].saved));                   \
+		frames[depth].may_goto_left = may_goto_left;                                       \
+		may_goto_left = PROG_MAY_GOTO_MAX;                                                 \
 		depth++;                                                                           \
 		r[10] -= PROG_STACK_MAX;                                                           \
 		JUMP(n);                                                                           \
@@ -59,8 +63,19 @@ struct frame {
 		depth--;                                                                           \
 		insn = frames[depth].back;                                                         \
 		memcpy(&r[6], frames[depth].saved, sizeof(frames[depth].saved));                   \
+		may_goto_left = frames[depth].may_goto_left;                                       \
 		r[10] += PROG_STACK_MAX;                                                           \
 		NEXT;                                                                              \
+	} while (0)
+#define TAIL_CALL                                                                                  \
+	do {                                                                                       \
+		const struct prog *next = tail_call_target(                                        \
+			(const struct map *)(uintptr_t)r[2], (u32)r[3], &tails);                   \
+		if (!next)                                                                         \
+			NEXT;                                                                      \
+		insn = next->code.insns;                                                           \
+		may_goto_left = PROG_MAY_GOTO_MAX;                                                 \
+		DISPATCH;                                                                          \
 	} while (0)
 
 u64 interp_run(const struct prog_code *code, void *ctx, struct run *run)
@@ -75,11 +90,10 @@ u64 interp_run(const struct prog_code *code, void *ctx, struct run *run)
 	const struct hlp_proto *const *helpers = run->inst ? run->inst->helpers : NULL;
 	const struct bpf_insn *insn = code->insns;
 	u64 r[16] = {[1] = (u64)(uintptr_t)ctx, [10] = (u64)(uintptr_t)&stack[PROG_FRAME_MAX]};
-	u32 depth = 0, may_goto_left = INTERP_MAY_GOTO_MAX;
+	u32 depth = 0, may_goto_left = PROG_MAY_GOTO_MAX, tails = 0;
 
 	DISPATCH;
 #include "interp/exec.def"
 unknown:
-	skep_bug("instruction %td (opcode %02x) reached the interpreter", insn - code->insns,
-		insn->code);
+	skep_bug("opcode %02x reached the interpreter", insn->code);
 }

@@ -37,25 +37,87 @@ static u32 sub_end(const struct prog_code *code, u32 sub)
 	return sub + 1 < code->sub_cnt ? code->subs[sub + 1].start : code->insn_cnt;
 }
 
-/* R6-R9 that function `sub` writes: what it must save for its caller. */
-static u16 written_saved_regs(const struct prog_code *code, u32 sub)
+static bool is_call(const struct bpf_insn *insn)
+{
+	return BPF_CLASS(insn->code) == BPF_JMP && BPF_OP(insn->code) == BPF_CALL;
+}
+
+static bool is_tail_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
+	       insn->imm == BPF_FUNC_tail_call;
+}
+
+/* What instructions [start, end) need of the frame; R6-R9 that they write are saved for the caller. */
+static void describe(struct jit *jit, u32 start, u32 end)
 {
 	const u16 saved = 1 << BPF_REG_6 | 1 << BPF_REG_7 | 1 << BPF_REG_8 | 1 << BPF_REG_9;
-	u16 regs = 0;
+	const struct bpf_insn *insn;
+	u16 regs = 0, reads = 0;
 
-	for (u32 i = code->subs[sub].start; i < sub_end(code, sub); i++) {
-		regs |= isa_regs_written(&code->insns[i]);
-		if (isa_is_lddw(&code->insns[i]))
-			i++;
+	jit->has_call = jit->has_may_goto = false;
+	for (u32 i = start; i < end; i++) {
+		insn = &jit->code->insns[i];
+		regs |= isa_regs_written(insn);
+		reads |= isa_regs_read(insn);
+		jit->has_call |= is_call(insn);
+		jit->has_may_goto |= insn->code == (BPF_JMP | BPF_JCOND);
+		i += isa_is_lddw(insn);
 	}
-	return regs & saved;
+	jit->saved_regs = regs & saved;
+	jit->stack_depth = 0;
+	for (u32 sub = 0; sub < jit->code->sub_cnt; sub++)
+		if (jit->code->subs[sub].start >= start && jit->code->subs[sub].start < end)
+			jit->stack_depth = MAX(jit->stack_depth, jit->code->subs[sub].stack_depth);
+	jit->uses_stack = (regs | reads) & 1 << BPF_REG_10;
+}
+
+/* Unverified code may jump from one function into another: then all have the same frame. */
+static bool has_crossing(const struct prog_code *code, u32 sub)
+{
+	const u32 start = code->subs[sub].start, end = sub_end(code, sub);
+	u32 last = start;
+
+	for (u32 i = start; i < end; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+		const s64 target = (s64)i + 1 + isa_jump_off(insn);
+
+		last = i;
+		if (isa_is_jump(insn) && (target < start || target >= end))
+			return true;
+		i += isa_is_lddw(insn);
+	}
+	return code->insns[last].code != (BPF_JMP | BPF_EXIT) &&
+	       code->insns[last].code != (BPF_JMP | BPF_JA) &&
+	       code->insns[last].code != (BPF_JMP32 | BPF_JA);
+}
+
+static bool any_crossing(const struct prog_code *code)
+{
+	for (u32 sub = 0; sub < code->sub_cnt; sub++)
+		if (has_crossing(code, sub))
+			return true;
+	return false;
+}
+
+static bool has_tail_call(const struct prog_code *code)
+{
+	for (u32 i = 0; i < code->insn_cnt; i++) {
+		if (is_tail_call(&code->insns[i]))
+			return true;
+		i += isa_is_lddw(&code->insns[i]);
+	}
+	return false;
 }
 
 static void compile_sub(struct jit *jit, u32 *insn_off)
 {
 	const struct prog_code *code = jit->code;
 
-	jit->saved_regs = written_saved_regs(code, jit->sub);
+	if (jit->is_crossed)
+		describe(jit, 0, code->insn_cnt);
+	else
+		describe(jit, code->subs[jit->sub].start, sub_end(code, jit->sub));
 	jit_target->prologue(jit);
 	for (u32 i = code->subs[jit->sub].start; i < sub_end(code, jit->sub) && !jit->err; i++) {
 		insn_off[i] = jit->out.len;
@@ -90,6 +152,8 @@ static int patch_all(struct jit *jit, const u32 *sub_off, const u32 *insn_off)
 
 static int compile(struct jit *jit, u32 *sub_off, u32 *insn_off)
 {
+	jit->has_tail_call = has_tail_call(jit->code);
+	jit->is_crossed = any_crossing(jit->code);
 	jit_target->entry(jit);
 	for (jit->sub = 0; jit->sub < jit->code->sub_cnt && !jit->err; jit->sub++) {
 		sub_off[jit->sub] = jit->out.len;
@@ -123,6 +187,7 @@ int jit_compile(const struct prog_code *code, const struct hlp_proto *const *hel
 		goto free_all;
 	*ret_image = (struct prog_image){
 		.entry = (u64(*)(void *, struct run *))(uintptr_t)mem->code,
+		.func0 = mem->code + sub_off[0],
 		.code = mem->code,
 		.len = jit.out.len,
 		.sub_off = sub_off,

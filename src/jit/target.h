@@ -22,16 +22,22 @@ struct jit {
 	struct buf out; /* the code */
 	struct jit_fixup *fixups;
 	u32 fixup_cnt, fixup_cap;
-	u32 sub;	/* function being compiled */
-	u16 saved_regs; /* bits: callee-saved BPF registers that it writes */
-	int err;	/* first -ENOMEM or -EINVAL */
+	u32 sub;	 /* function being compiled */
+	u16 saved_regs;	 /* bits: callee-saved BPF registers that it writes */
+	u32 stack_depth; /* bytes */
+	bool uses_stack; /* it reads or writes R10 */
+	bool has_call;	 /* it calls, so its stack is kept aligned */
+	bool has_may_goto;
+	bool is_crossed;    /* some jump leads from one function into another */
+	bool has_tail_call; /* the program does, in any function */
+	int err;	    /* first -ENOMEM or -EINVAL */
 };
 
 struct jit_target {
 	const char *name;
 	/* The C entry f(ctx, run): saves what C expects, calls function 0, returns r0. Emitted first. */
 	void (*entry)(struct jit *jit);
-	/* Before the first instruction of a function; jit->sub and saved_regs are set. */
+	/* Before the first instruction of a function; jit->sub and what describes it are set. */
 	void (*prologue)(struct jit *jit);
 	/* One instruction; ld_imm64 has both slots. jit->err -EINVAL: not known. */
 	void (*insn)(struct jit *jit, u32 idx);

@@ -299,6 +299,11 @@ void x86_call_reg(struct buf *out, enum x86_reg reg)
 	op_rr(out, false, 0xff, 2, reg);
 }
 
+void x86_jmp_reg(struct buf *out, enum x86_reg reg)
+{
+	op_rr(out, false, 0xff, 4, reg);
+}
+
 static u32 distance(struct buf *out)
 {
 	imm32(out, 0);

@@ -81,6 +81,7 @@ void x86_pop(struct buf *out, enum x86_reg reg);
 void x86_leave(struct buf *out);
 void x86_ret(struct buf *out);
 void x86_call_reg(struct buf *out, enum x86_reg reg);
+void x86_jmp_reg(struct buf *out, enum x86_reg reg);
 /* Jumps and calls with a 32-bit distance that is filled in later; return the offset of the distance. */
 u32 x86_jmp(struct buf *out);
 u32 x86_jcc(struct buf *out, enum x86_cc cc);

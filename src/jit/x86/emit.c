@@ -1,98 +1,10 @@
 /*
  * BPF to x86-64, one instruction at a time.
- *
- * Registers: R0-R5 are where C wants a result and five arguments, so helpers are called without moving
- * anything; the sixth argument, the run, is kept in r12.
- *
- *	R0 rax   R1 rdi   R2 rsi   R3 rdx   R4 rcx   R5 r8	caller-saved
- *	R6 rbx   R7 r13   R8 r14   R9 r15			callee-saved
- *	R10 rbp  run r12  scratch r9, r10, r11
- *
- * Frame of a function, rsp 16-byte aligned after the prologue:
- *
- *	return address | saved rbp <- rbp = R10 | stack_depth bytes, rounded to 16 | saved R6-R9, padded
  */
 #include <errno.h>
 
 #include "isa/isa.h"
-#include "jit/target.h"
-#include "jit/x86/asm.h"
-
-#define RUN  R12
-#define TMP  R11
-#define TMP2 R10
-#define TMP3 R9
-
-static const enum x86_reg reg_map[] = {
-	[BPF_REG_0] = RAX,
-	[BPF_REG_1] = RDI,
-	[BPF_REG_2] = RSI,
-	[BPF_REG_3] = RDX,
-	[BPF_REG_4] = RCX,
-	[BPF_REG_5] = R8,
-	[BPF_REG_6] = RBX,
-	[BPF_REG_7] = R13,
-	[BPF_REG_8] = R14,
-	[BPF_REG_9] = R15,
-	[BPF_REG_10] = RBP,
-};
-
-static const enum x86_reg entry_saved[] = {RBP, RBX, R12, R13, R14, R15};
-
-static enum x86_reg to_reg(unsigned bpf_reg)
-{
-	return reg_map[bpf_reg];
-}
-
-static void entry(struct jit *jit)
-{
-	struct buf *out = &jit->out;
-	u32 call;
-
-	for (u32 i = 0; i < ARRAY_SIZE(entry_saved); i++)
-		x86_push(out, entry_saved[i]);
-	x86_alu_ri(out, X86_SUB, true, RSP,
-		8); /* six pushes and the return address: misaligned by 8 */
-	x86_mov_rr(out, true, RUN, RSI);
-	call = x86_call(out);
-	x86_alu_ri(out, X86_ADD, true, RSP, 8);
-	for (u32 i = ARRAY_SIZE(entry_saved); i-- > 0;)
-		x86_pop(out, entry_saved[i]);
-	x86_ret(out);
-	x86_patch(out, call, out->len); /* function 0 comes next */
-}
-
-static u32 saved_cnt(const struct jit *jit)
-{
-	return __builtin_popcount(jit->saved_regs);
-}
-
-static void prologue(struct jit *jit)
-{
-	struct buf *out = &jit->out;
-	u32 depth = ROUND_UP(jit->code->subs[jit->sub].stack_depth, 16);
-
-	x86_push(out, RBP);
-	x86_mov_rr(out, true, RBP, RSP);
-	if (saved_cnt(jit) % 2)
-		depth += 8;
-	if (depth)
-		x86_alu_ri(out, X86_SUB, true, RSP, depth);
-	for (unsigned r = BPF_REG_6; r <= BPF_REG_9; r++)
-		if (jit->saved_regs & 1 << r)
-			x86_push(out, to_reg(r));
-}
-
-static void epilogue(struct jit *jit)
-{
-	struct buf *out = &jit->out;
-
-	for (unsigned r = BPF_REG_9; r >= BPF_REG_6; r--)
-		if (jit->saved_regs & 1 << r)
-			x86_pop(out, to_reg(r));
-	x86_leave(out);
-	x86_ret(out);
-}
+#include "jit/x86/x86.h"
 
 /* Shifts by a register need the count in cl, and rcx is R4. x86 masks the count as BPF does. */
 static void shift_reg(
@@ -232,7 +144,7 @@ static void emit_alu(struct jit *jit, const struct bpf_insn *insn)
 {
 	struct buf *out = &jit->out;
 	bool w = BPF_CLASS(insn->code) == BPF_ALU64;
-	enum x86_reg dst = to_reg(insn->dst_reg), src = to_reg(insn->src_reg);
+	enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
 
 	switch (BPF_OP(insn->code)) {
 	case BPF_ADD: emit_two(out, insn, X86_ADD, w, dst, src); break;
@@ -296,7 +208,7 @@ static void emit_atomic(struct jit *jit, const struct bpf_insn *insn)
 	struct buf *out = &jit->out;
 	u32 len = isa_access_len(insn);
 	bool w = len == 8;
-	enum x86_reg dst = to_reg(insn->dst_reg), src = to_reg(insn->src_reg);
+	enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
 	struct x86_mem mem = {.base = dst, .disp = insn->off};
 
 	switch (insn->imm) {
@@ -323,24 +235,6 @@ static void emit_atomic(struct jit *jit, const struct bpf_insn *insn)
 	}
 }
 
-static void emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
-{
-	struct buf *out = &jit->out;
-
-	if (insn->src_reg == BPF_PSEUDO_CALL) {
-		jit_add_fixup(jit, x86_call(out), idx + 1 + insn->imm, true);
-		return;
-	}
-	if (insn->src_reg || insn->imm < 0 || insn->imm >= jit->helper_cnt ||
-		!jit->helpers[insn->imm] || !jit->helpers[insn->imm]->fn) {
-		jit->err = -EINVAL;
-		return;
-	}
-	x86_mov_rr(out, true, R9, RUN);
-	x86_mov_ri(out, RAX, (uintptr_t)jit->helpers[insn->imm]->fn);
-	x86_call_reg(out, RAX);
-}
-
 static const u8 cc_of[] = {
 	[BPF_JEQ >> 4] = X86_E,
 	[BPF_JNE >> 4] = X86_NE,
@@ -359,7 +253,7 @@ static void emit_cond(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
 	struct buf *out = &jit->out;
 	bool w = BPF_CLASS(insn->code) == BPF_JMP, is_test = BPF_OP(insn->code) == BPF_JSET;
-	enum x86_reg dst = to_reg(insn->dst_reg), src = to_reg(insn->src_reg);
+	enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
 	u8 cc = BPF_OP(insn->code) >> 4 < ARRAY_SIZE(cc_of) ? cc_of[BPF_OP(insn->code) >> 4] : 0;
 
 	if (!cc) {
@@ -385,8 +279,12 @@ static void emit_jump(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 	case BPF_JA:
 		jit_add_fixup(jit, x86_jmp(&jit->out), idx + 1 + isa_jump_off(insn), false);
 		break;
-	case BPF_CALL: emit_call(jit, insn, idx); break;
-	case BPF_EXIT: epilogue(jit); break;
+	case BPF_CALL: x86_emit_call(jit, insn, idx); break;
+	case BPF_JCOND: x86_may_goto(jit, insn, idx); break;
+	case BPF_EXIT:
+		x86_drop_frame(jit);
+		x86_ret(&jit->out);
+		break;
 	default: emit_cond(jit, insn, idx);
 	}
 }
@@ -402,9 +300,9 @@ static void emit_insn(struct jit *jit, u32 idx)
 		jit->err = -EINVAL;
 		return;
 	}
-	dst = to_reg(insn->dst_reg);
+	dst = x86_reg_of(insn->dst_reg);
 	dst_mem.base = dst;
-	src_mem.base = to_reg(insn->src_reg);
+	src_mem.base = x86_reg_of(insn->src_reg);
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:
 	case BPF_ALU64: emit_alu(jit, insn); return;
@@ -413,7 +311,7 @@ static void emit_insn(struct jit *jit, u32 idx)
 	}
 	switch (insn->code & ~0x18) { /* class and mode; 0x18 is the size */
 	case BPF_LD | BPF_IMM:
-		if (!isa_is_lddw(insn) || insn->src_reg == BPF_PSEUDO_FUNC)
+		if (!isa_is_lddw(insn))
 			jit->err = -EINVAL;
 		else
 			x86_mov_ri(out, dst, isa_imm64(insn));
@@ -434,8 +332,8 @@ static void patch(struct jit *jit, const struct jit_fixup *fixup, u32 dest)
 
 static const struct jit_target x86_target = {
 	.name = "x86-64",
-	.entry = entry,
-	.prologue = prologue,
+	.entry = x86_entry,
+	.prologue = x86_prologue,
 	.insn = emit_insn,
 	.patch = patch,
 };

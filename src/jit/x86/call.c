@@ -1,0 +1,106 @@
+/*
+ * Calls: of functions of the program, of helpers, of a helper whose number a register holds, and tail
+ * calls, which drop the frame and jump.
+ */
+#include <errno.h>
+
+#include "base/bug.h"
+#include "core/tail.h"
+#include "isa/isa.h"
+#include "jit/x86/x86.h"
+
+static bool has_helper(const struct jit *jit, s32 id)
+{
+	return id >= 0 && (u32)id < jit->helper_cnt && jit->helpers[id] && jit->helpers[id]->fn;
+}
+
+static void call_address(struct buf *out, u64 addr)
+{
+	x86_mov_ri(out, RAX, addr);
+	x86_call_reg(out, RAX);
+}
+
+/* R2 the array, R3 the index: see tail_call_target(). What R4 and R5 held is lost either way. */
+static void tail_call(struct jit *jit)
+{
+	const struct x86_mem calls = {.base = RUN, .disp = offsetof(struct run, tail_calls)};
+	struct buf *out = &jit->out;
+	u32 past_end, too_many, empty;
+
+	x86_mov_rr(out, false, RDX, RDX);
+	x86_load(out, 4, TMP, (struct x86_mem){RSI, offsetof(struct map_progs, map.max_entries)});
+	x86_alu_rr(out, X86_CMP, true, RDX, TMP);
+	past_end = x86_jcc(out, X86_AE);
+	x86_load(out, 4, TMP, calls);
+	x86_alu_ri(out, X86_CMP, false, TMP, TAIL_CALL_MAX);
+	too_many = x86_jcc(out, X86_AE);
+	x86_load(out, 8, RSI, (struct x86_mem){RSI, offsetof(struct map_progs, progs)});
+	x86_shift_ri(out, X86_SHL, true, RDX, 3);
+	x86_alu_rr(out, X86_ADD, true, RSI, RDX);
+	x86_load(out, 8, TMP2, (struct x86_mem){RSI, 0});
+	x86_test_rr(out, true, TMP2, TMP2);
+	empty = x86_jcc(out, X86_E);
+	x86_alu_ri(out, X86_ADD, false, TMP, 1);
+	x86_store(out, 4, calls, TMP);
+	x86_load(out, 8, TMP2, (struct x86_mem){TMP2, offsetof(struct prog, image.func0)});
+	x86_drop_frame(jit);
+	x86_jmp_reg(out, TMP2);
+	x86_patch(out, past_end, out->len);
+	x86_patch(out, too_many, out->len);
+	x86_patch(out, empty, out->len);
+}
+
+/* What code no verifier has seen calls by a number that is no helper's. */
+static u64 no_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	skep_bug("unverified code called a helper that does not exist");
+}
+
+/* hlp_fn of a number, never NULL. */
+static hlp_fn find_helper(const struct hlp_proto *const *helpers, u64 cnt, u64 id)
+{
+	return id < cnt && helpers[id] && helpers[id]->fn ? helpers[id]->fn : no_helper;
+}
+
+static void call_register(struct jit *jit, enum x86_reg reg)
+{
+	static const u8 args[] = {RDI, RSI, RDX, RCX, R8, RAX};
+	struct buf *out = &jit->out;
+
+	x86_mov_rr(out, true, TMP, reg);
+	for (u32 i = 0; i < ARRAY_SIZE(args); i++)
+		x86_push(out, args[i]);
+	x86_mov_ri(out, RDI, (uintptr_t)jit->helpers);
+	x86_mov_ri(out, RSI, jit->helper_cnt);
+	x86_mov_rr(out, true, RDX, TMP);
+	call_address(out, (uintptr_t)find_helper);
+	x86_mov_rr(out, true, TMP, RAX);
+	for (u32 i = ARRAY_SIZE(args); i-- > 0;)
+		x86_pop(out, args[i]);
+	x86_mov_rr(out, true, R9, RUN);
+	x86_call_reg(out, TMP);
+}
+
+void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
+{
+	struct buf *out = &jit->out;
+
+	if (BPF_SRC(insn->code) == BPF_X) {
+		call_register(jit, x86_reg_of(insn->dst_reg));
+		return;
+	}
+	if (insn->src_reg == BPF_PSEUDO_CALL) {
+		jit_add_fixup(jit, x86_call(out), idx + 1 + (u32)insn->imm, true);
+		return;
+	}
+	if (insn->src_reg || !has_helper(jit, insn->imm)) {
+		jit->err = -EINVAL;
+		return;
+	}
+	if (insn->imm == BPF_FUNC_tail_call) {
+		tail_call(jit);
+		return;
+	}
+	x86_mov_rr(out, true, R9, RUN);
+	call_address(out, (uintptr_t)jit->helpers[insn->imm]->fn);
+}

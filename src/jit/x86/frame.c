@@ -1,0 +1,117 @@
+/*
+ * The stack: C's entry, and the frame of each function.
+ *
+ *	return address | saved rbp <- rbp = R10 | stack_depth bytes | may_goto counter | saved R6-R9
+ *
+ * All of it but the return address is there only where the function needs it. Where a function calls,
+ * rsp is 16-byte aligned after the prologue.
+ */
+#include "core/run.h"
+#include "isa/isa.h"
+#include "jit/x86/x86.h"
+
+static const u8 entry_saved[] = {RBP, RBX, R12, R13, R14, R15};
+
+static const struct x86_mem run_tail_calls = {
+	.base = RUN, .disp = offsetof(struct run, tail_calls)};
+
+/* Six pushes and the return address leave rsp misaligned by 8: the slot keeps the tail calls of a run that
+ * this one stands in. */
+void x86_entry(struct jit *jit)
+{
+	struct buf *out = &jit->out;
+	u32 call;
+
+	for (u32 i = 0; i < ARRAY_SIZE(entry_saved); i++)
+		x86_push(out, entry_saved[i]);
+	x86_mov_rr(out, true, RUN, RSI);
+	if (jit->has_tail_call) {
+		x86_load(out, 4, RAX, run_tail_calls);
+		x86_push(out, RAX);
+		x86_store_imm(out, 4, run_tail_calls, 0);
+	} else {
+		x86_push(out, RAX);
+	}
+	call = x86_call(out);
+	x86_pop(out, RCX);
+	if (jit->has_tail_call)
+		x86_store(out, 4, run_tail_calls, RCX);
+	for (u32 i = ARRAY_SIZE(entry_saved); i-- > 0;)
+		x86_pop(out, entry_saved[i]);
+	x86_ret(out);
+	x86_patch(out, call, out->len); /* function 0 comes next */
+}
+
+static u32 saved_cnt(const struct jit *jit)
+{
+	return (u32)__builtin_popcount(jit->saved_regs);
+}
+
+static struct x86_mem may_goto_slot(const struct jit *jit)
+{
+	const s32 depth = (s32)jit->stack_depth;
+
+	return (struct x86_mem){.base = RBP, .disp = -(s32)ROUND_UP(depth, 8) - 8};
+}
+
+static bool has_frame(const struct jit *jit)
+{
+	return jit->uses_stack || jit->has_may_goto;
+}
+
+/* Bytes below rbp, or below the return address without a frame, that are not pushes of R6-R9. */
+static u32 local_len(const struct jit *jit)
+{
+	u32 depth = jit->uses_stack ? ROUND_UP(jit->stack_depth, 8) : 0;
+	u32 words = saved_cnt(jit) + 1;
+
+	if (jit->has_may_goto)
+		depth = (u32)-may_goto_slot(jit).disp;
+	words += has_frame(jit) + depth / 8;
+	return jit->has_call && words % 2 ? depth + 8 : depth;
+}
+
+void x86_prologue(struct jit *jit)
+{
+	struct buf *out = &jit->out;
+	u32 depth = local_len(jit);
+
+	if (has_frame(jit)) {
+		x86_push(out, RBP);
+		x86_mov_rr(out, true, RBP, RSP);
+	}
+	if (depth == 8)
+		x86_push(out, RAX);
+	else if (depth)
+		x86_alu_ri(out, X86_SUB, true, RSP, (s32)depth);
+	if (jit->has_may_goto)
+		x86_store_imm(out, 4, may_goto_slot(jit), PROG_MAY_GOTO_MAX);
+	for (unsigned r = BPF_REG_6; r <= BPF_REG_9; r++)
+		if (jit->saved_regs & 1 << r)
+			x86_push(out, x86_reg_of(r));
+}
+
+void x86_drop_frame(struct jit *jit)
+{
+	struct buf *out = &jit->out;
+	u32 depth = local_len(jit);
+
+	for (unsigned r = BPF_REG_9; r >= BPF_REG_6; r--)
+		if (jit->saved_regs & 1 << r)
+			x86_pop(out, x86_reg_of(r));
+	if (has_frame(jit))
+		x86_leave(out);
+	else if (depth)
+		x86_alu_ri(out, X86_ADD, true, RSP, (s32)depth);
+}
+
+void x86_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx)
+{
+	struct buf *out = &jit->out;
+
+	x86_load(out, 4, TMP, may_goto_slot(jit));
+	x86_test_rr(out, false, TMP, TMP);
+	jit_add_fixup(jit, x86_jcc(out, X86_E), idx + 1 + insn->off, false);
+	x86_alu_ri(out, X86_SUB, false, TMP, 1);
+	x86_store(out, 4, may_goto_slot(jit), TMP);
+}

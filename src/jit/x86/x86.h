@@ -1,0 +1,39 @@
+/*
+ * What the files of this machine share: where BPF's registers live and what is free for scratch.
+ *
+ * R0-R5 are where C wants a result and five arguments, so helpers are called without moving anything; the
+ * sixth argument, the run, is kept in r12.
+ *
+ *	R0 rax   R1 rdi   R2 rsi   R3 rdx   R4 rcx   R5 r8	caller-saved
+ *	R6 rbx   R7 r13   R8 r14   R9 r15			callee-saved
+ *	R10 rbp  run r12  scratch r9, r10, r11
+ */
+#ifndef JIT_X86_X86_H
+#define JIT_X86_X86_H
+
+#include "jit/target.h"
+#include "jit/x86/asm.h"
+
+#define RUN  R12
+#define TMP  R11
+#define TMP2 R10
+#define TMP3 R9
+
+static inline enum x86_reg x86_reg_of(unsigned bpf_reg)
+{
+	static const u8 regs[] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP};
+
+	return regs[bpf_reg];
+}
+
+/* frame.c: the stack of a function. */
+void x86_entry(struct jit *jit);
+void x86_prologue(struct jit *jit);
+/* Undoes the prologue up to the return address. */
+void x86_drop_frame(struct jit *jit);
+void x86_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+
+/* call.c: every form of call. */
+void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+
+#endif
