@@ -2,7 +2,7 @@
  * Debian's libbpf, linked with --wrap=syscall, opens and loads an object compiled by clang - with no bpf(2) of
  * the kernel involved: as root the test goes on as user nobody, who may not use it.
  *
- * libbpf OBJECT.bpf.o
+ * libbpf OBJECT.bpf.o GLOBALS.bpf.o
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 
 enum { NOBODY = 65534, SKIPPED = 77 };
 
-static const char *object_path;
+static const char *object_path, *globals_path;
 static struct port *port;
 static char root[64];
 static struct port_text err;
@@ -123,6 +124,57 @@ static void what_libbpf_loads_can_be_shown(void **state)
 	assert_int_equal(bpf_prog_get_next_id(id, &id), -ENOENT);
 }
 
+/* What a skeleton of libbpf does once the object is loaded. */
+static int *map_values(struct bpf_map *map)
+{
+	void *values = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	assert_ptr_not_equal(values, MAP_FAILED);
+	return values;
+}
+
+/* The maps behind .data and .bss are mapped: what programs write is read in place. */
+static void global_data_is_shared(void **state)
+{
+	struct bpf_object *obj = bpf_object__open_file(globals_path, NULL);
+	struct bpf_program *prog = bpf_object__next_program(obj, NULL);
+	struct bpf_map *rodata, *data, *bss, *map;
+	size_t size;
+	int *limit, *seen, *over;
+
+	rodata = data = bss = NULL;
+	bpf_object__for_each_map(map, obj)
+	{
+		if (strstr(bpf_map__name(map), ".rodata") && !rodata)
+			rodata = map;
+		else if (strstr(bpf_map__name(map), ".data"))
+			data = map;
+		else if (strstr(bpf_map__name(map), ".bss"))
+			bss = map;
+	}
+	assert_true(rodata && data && bss);
+	limit = (int *)bpf_map__initial_value(rodata, &size);
+	assert_int_equal(*limit, 1);
+	*limit = 42;
+	assert_int_equal(bpf_object__load(obj), 0);
+	seen = map_values(data);
+	over = map_values(bss);
+	for (int i = 41; i < 45; i++) {
+		run(prog);
+		assert_int_equal(*seen, i);
+		assert_int_equal(*over, i > 42 ? i - 42 : 0);
+	}
+	*seen = 0;
+	run(prog);
+	assert_int_equal(*seen, 1);
+	assert_ptr_equal(
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(rodata), 0),
+		MAP_FAILED);
+	bpf_object__close(obj);
+	munmap(seen, 4096);
+	munmap(over, 4096);
+}
+
 static void pins_outlive_the_object(void **state)
 {
 	struct bpf_object *obj = bpf_object__open_file(object_path, NULL);
@@ -164,7 +216,7 @@ static void the_kernel_is_not_asked(void **state)
 /* Execs itself, because a process that only changes its user may not look into its own /proc. */
 static void become_nobody(char **argv)
 {
-	char *again[] = {argv[0], argv[1], "as-nobody", NULL};
+	char *again[] = {argv[0], argv[1], argv[2], NULL};
 
 	if (access(argv[0], X_OK) || setgid(NOBODY) || setuid(NOBODY))
 		return;
@@ -181,17 +233,19 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		BOTH(an_object_is_loaded_and_its_maps_are_used),
 		BOTH(what_libbpf_loads_can_be_shown),
+		BOTH(global_data_is_shared),
 		BOTH(pins_outlive_the_object),
 		LOCAL(the_kernel_is_not_asked),
 	};
 	int failed;
 
-	if (argc < 2)
+	if (argc < 3)
 		return 1;
 	if (!geteuid())
 		become_nobody(argv);
 	printf("as user %u\n", geteuid());
 	object_path = argv[1];
+	globals_path = argv[2];
 	strcpy(root, "/tmp/skep-test-libbpf-XXXXXX");
 	if (!mkdtemp(root))
 		return 1;
