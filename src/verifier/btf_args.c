@@ -32,12 +32,25 @@ static int read_tags(struct vf_env *env, u32 func_id, u32 arg_no, u32 *ret_tags)
 	return 0;
 }
 
+/* A struct of the context's name; for kprobes the context is known by a typedef, too. */
 static bool is_ctx(const struct vf_env *env, u32 type_id)
 {
 	const struct btf_obj *btf = env->params->btf;
+	bool is_kprobe = env->type->type == BPF_PROG_TYPE_KPROBE;
 	const struct btf_type *t = btf_type_at(btf, type_id);
+	const char *name;
 
-	return btf_type_is_struct(t) && !strcmp(btf_type_name(btf, type_id), env->type->ctx_name);
+	while (btf_type_is_modifier(t)) {
+		if (is_kprobe && btf_type_is(t, BTF_KIND_TYPEDEF) &&
+			!strcmp(btf_type_name(btf, type_id), "bpf_user_pt_regs_t"))
+			return true;
+		type_id = t->type;
+		t = btf_type_at(btf, type_id);
+	}
+	name = btf_type_name(btf, type_id);
+	if (!btf_type_is_struct(t) || !*name)
+		return false;
+	return !strcmp(name, env->type->ctx_name) || (is_kprobe && !strcmp(name, "pt_regs"));
 }
 
 static int read_pointer(
@@ -46,7 +59,6 @@ static int read_pointer(
 	const struct btf_obj *btf = env->params->btf;
 	int err;
 
-	pointee = btf_skip_modifiers(btf, pointee);
 	if (tags & TAG_CTX || is_ctx(env, pointee)) {
 		if (tags & ~TAG_CTX)
 			return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
@@ -55,6 +67,7 @@ static int read_pointer(
 	}
 	if (tags & TAG_NULLABLE)
 		return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
+	pointee = btf_skip_modifiers(btf, pointee);
 	ret_arg->kind = VF_ARG_MEM;
 	ret_arg->may_be_null = !(tags & TAG_NONNULL);
 	err = btf_size(btf, pointee, NULL, &ret_arg->mem_size);

@@ -132,6 +132,8 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 			return err;
 	}
 	err = check_map(env, hlp, call.map);
+	if (!err && hlp->id == BPF_FUNC_tail_call)
+		err = vf_tail_call_key(env, call.map);
 	if (!err)
 		err = store_raw(env, &call);
 	if (err)
@@ -146,5 +148,5 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 	set_result(env, hlp, &call);
 	if (hlp->changes_pkt)
 		vf_packet_forget(env);
-	return 0;
+	return hlp->id == BPF_FUNC_tail_call ? vf_tail_call(env) : 0;
 }

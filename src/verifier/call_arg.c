@@ -152,6 +152,8 @@ static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u
 			return 0;
 		if (!call->map)
 			return vf_complain(env, VF_C_HELPER_NO_MAP);
+		if (call->map->ops->asks_value) /* the value is read, whatever the helper does */
+			arg &= ~(HLP_UNINIT | HLP_WRITE);
 		call->is_raw = arg & HLP_UNINIT;
 		return vf_call_mem(
 			env, call, regno, call->map->value_size, (arg & HLP_WRITE) != 0, false);

@@ -25,7 +25,7 @@ enum {
 	VF_MEM_SIZE_MAX = 1 << 29, /* BPF_MAX_VAR_SIZ: bytes a helper may be given */
 	VF_ARG_CNT = 5,
 	VF_CALL_DEPTH_STACK_UNIT = 16, /* a frame's stack is rounded up to this in the sum */
-	VF_ERR_LEVEL_BITS = 7,
+	VF_TAIL_CALL_STACK_MAX = 256,  /* bytes below a function that makes tail calls */
 };
 #define VF_MEM_MAX (1024ull << 20) /* bytes of states by default */
 

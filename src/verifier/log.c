@@ -11,7 +11,7 @@
 
 enum {
 	PASS_ON_LEN = 64 << 10,	 /* bytes collected at level 2 before they are passed on */
-	LOG_LEN_MAX = 512 << 20, /* bytes kept at level 1 */
+	LOG_KEPT_MAX = 64 << 20, /* bytes that may still be taken back at level 1 */
 	STATE_COLUMN = 40,
 	STATE_TAB = 8,
 };
@@ -48,7 +48,8 @@ void vf_note(struct vf_env *env, const char *fmt, ...)
 
 	if (!vf_logs(env))
 		return;
-	buf->max = LOG_LEN_MAX;
+	if (buf->len > LOG_KEPT_MAX)
+		pass_on(env);
 	va_start(ap, fmt);
 	buf_vprintf(buf, fmt, ap);
 	va_end(ap);
@@ -63,9 +64,9 @@ void vf_log_rewind(struct vf_env *env, u64 pos)
 {
 	struct buf *buf = &env->log.buf;
 
-	if (vf_logs_full(env) || pos < env->log.passed_on || pos > vf_log_pos(env))
+	if (vf_logs_full(env) || pos > vf_log_pos(env))
 		return;
-	buf->len = pos - env->log.passed_on;
+	buf->len = pos > env->log.passed_on ? pos - env->log.passed_on : 0;
 	buf->err = 0;
 	if (buf->data)
 		buf->data[buf->len] = '\0';

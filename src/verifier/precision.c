@@ -238,7 +238,15 @@ static int back_jump(struct vf_env *env, u32 idx, s32 next, const struct vf_hist
 		if (insn->src_reg == BPF_PSEUDO_CALL)
 			return back_sub_call(env, idx);
 		del_reg(set, BPF_REG_0);
-		return set->regs[set->top] & ARG_REGS ? CANNOT_FOLLOW : 0;
+		if (set->regs[set->top] & ARG_REGS)
+			return CANNOT_FOLLOW;
+		/* a tail call in a function that went through: the function is entered backwards */
+		if (insn->imm == BPF_FUNC_tail_call && next != (s32)idx + 1) {
+			if (next < 0 || set->top + 1 == PROG_FRAME_MAX)
+				return CANNOT_FOLLOW;
+			set->top++;
+		}
+		return 0;
 	case BPF_EXIT: return back_exit(env, next);
 	case BPF_JA: return 0;
 	}

@@ -135,6 +135,8 @@ int vf_subs_check(struct vf_env *env)
  */
 struct depth {
 	u32 need[PROG_SUB_MAX], frames[PROG_SUB_MAX];
+	s32 before
+		[PROG_SUB_MAX]; /* most stack in use when it is called from the main program; -1: never */
 };
 
 static u32 own_depth(const struct vf_env *env, u32 sub)
@@ -157,6 +159,7 @@ static void measure(const struct vf_env *env, struct depth *depth)
 	for (u32 s = 0; s < env->sub_cnt; s++) {
 		depth->need[s] = own_depth(env, s);
 		depth->frames[s] = 1;
+		depth->before[s] = s ? -1 : 0;
 	}
 	for (u32 round = 0; round <= PROG_FRAME_MAX; round++) {
 		for (u32 s = 0, i = 0; s < env->sub_cnt; s++) {
@@ -168,6 +171,9 @@ static void measure(const struct vf_env *env, struct depth *depth)
 				depth->need[s] = MAX(
 					depth->need[s], own_depth(env, s) + depth->need[callee]);
 				depth->frames[s] = MAX(depth->frames[s], 1 + depth->frames[callee]);
+				if (depth->before[s] >= 0)
+					depth->before[callee] = MAX(depth->before[callee],
+						depth->before[s] + (s32)own_depth(env, s));
 			}
 		}
 	}
@@ -207,8 +213,16 @@ int vf_stack_depth_check(struct vf_env *env)
 	if (!depth)
 		return -ENOMEM;
 	measure(env, depth);
+	for (u32 s = 1; s < env->sub_cnt && !err; s++) {
+		/* each of up to 33 programs in a row leaves these frames behind */
+		if (env->subs[s].has_tail_call && depth->before[s] >= VF_TAIL_CALL_STACK_MAX)
+			err = vf_complain(env, VF_C_TAIL_CALL_STACK, depth->before[s]);
+	}
+	if (err)
+		goto out;
 	if (depth->need[0] > PROG_STACK_MAX || depth->frames[0] > PROG_FRAME_MAX)
 		err = complain_chain(env, depth);
+out:
 	vf_free(env, depth, sizeof(*depth));
 	return err;
 }

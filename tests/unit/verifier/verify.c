@@ -164,7 +164,7 @@ static void what_is_not_understood_is_called_unsupported(void **state)
 				{BPF_JMP | BPF_EXIT}},
 			3, BPF_PROG_TYPE_XDP, VF_C_UNSUPPORTED_MAY_GOTO},
 		{"helper",
-			{{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call}, {BPF_JMP | BPF_EXIT}},
+			{{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_override_return}, {BPF_JMP | BPF_EXIT}},
 			2, BPF_PROG_TYPE_XDP, VF_C_UNSUPPORTED_HELPER},
 		{"classic load",
 			{{BPF_ALU64 | BPF_MOV | BPF_X, 6, 1},
