@@ -57,6 +57,9 @@ struct hlp_proto {
 	bool changes_pkt; /* packet pointers are stale afterwards */
 	bool may_sleep;
 	bool might_fail_err; /* returns 0 or a negative errno: Linux bounds r0 to [-4095, 0] for these */
+	/* Argument 3 is a constant string for the u64 values at argument 4; argument 5 is their size in
+	 * bytes. -EINVAL: they do not fit. NULL: no format, or not looked at when the program is loaded. */
+	int (*check_format)(const char *fmt, u32 size, u32 value_cnt);
 	u8 since_major, since_minor;
 	const char *doc; /* one line */
 };

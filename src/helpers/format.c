@@ -347,3 +347,12 @@ int hlp_format(const char *fmt, u32 size, const u64 *args, u32 arg_cnt, char *re
 		ret_text[MIN(out.len, cap - 1)] = 0;
 	return (int)out.len;
 }
+
+int hlp_format_check(const char *fmt, u32 size, u32 arg_cnt)
+{
+	static const u64 no_args[HLP_FORMAT_ARGS_MAX];
+	int ret;
+
+	ret = hlp_format(fmt, size, no_args, MIN(arg_cnt, (u32)HLP_FORMAT_ARGS_MAX), NULL, 0);
+	return MIN(ret, 0);
+}

@@ -15,4 +15,7 @@ enum {
  * more specifiers than args; -ENOSPC: strings too long. */
 int hlp_format(const char *fmt, u32 size, const u64 *args, u32 arg_cnt, char *ret_text, u32 cap);
 
+/* Whether the text is in the language and has a value for each of its specifiers; errors as above. */
+int hlp_format_check(const char *fmt, u32 size, u32 arg_cnt);
+
 #endif

@@ -4,6 +4,7 @@
 #include "helpers/helpers.h"
 
 #include "helpers/fns.h"
+#include "helpers/format.h"
 #include "isa/uapi.h"
 
 #define PROG(word) (1ULL << BPF_PROG_TYPE_##word)
@@ -35,6 +36,7 @@ enum hlp_bits {
 	MOVES = 2, /* packet pointers are stale afterwards */
 	GPL = 4,   /* only for programs with a GPL-compatible licence */
 	LONG4 = 8, /* argument 4 points to 8 bytes */
+	FORMAT = 16, /* argument 3 is a format string for the values of argument 4 */
 };
 
 /* ARGS column: what Linux writes as a base type with flags */
@@ -66,6 +68,7 @@ enum hlp_bits {
 		.gpl_only = (bits)&GPL,                                                            \
 		.pkt_access = (bits)&PKT,                                                          \
 		.changes_pkt = (bits)&MOVES,                                                       \
+		.check_format = (bits)&FORMAT ? hlp_format_check : NULL,                           \
 		.since_major = major,                                                              \
 		.since_minor = minor,                                                              \
 		.doc = text,                                                                       \

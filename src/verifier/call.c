@@ -61,6 +61,24 @@ static int check_map_type(struct vf_env *env, const struct hlp_proto *hlp, const
 	return 0;
 }
 
+/* The values and their specifiers, once the arguments are known to be a constant string and memory. */
+static int check_format(struct vf_env *env, const struct hlp_proto *hlp)
+{
+	const struct vf_reg *fmt = &vf_regs(env)[BPF_REG_3];
+	u64 len = vf_regs(env)[BPF_REG_5].num.var_off.value, addr;
+	u32 off = fmt->off + fmt->num.var_off.value;
+	int err = -EINVAL;
+
+	if (!hlp->check_format)
+		return 0;
+	if (len % 8 == 0)
+		err = fmt->map->ops->value_addr(fmt->map, off, &addr);
+	if (!err)
+		err = hlp->check_format((const char *)(uintptr_t)addr, fmt->map->value_size - off,
+			(u32)MIN(len / 8, (u64)UINT32_MAX));
+	return err ? vf_complain(env, VF_C_FORMAT) : 0;
+}
+
 /* The helper fills a stretch of the stack whose place is known: the same as storing to it. */
 static int store_raw(struct vf_env *env, const struct vf_call *call)
 {
@@ -136,6 +154,8 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 		err = vf_tail_call_key(env, call.map);
 	if (!err)
 		err = store_raw(env, &call);
+	if (!err)
+		err = check_format(env, hlp);
 	if (err)
 		return err;
 	/* Linux looks at the map's type last */

@@ -1,0 +1,17 @@
+/* Values for a format are 8 bytes each. */
+// expect: EINVAL
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("xdp")
+int prog(struct xdp_md *ctx)
+{
+	static const char format[] = "%d";
+	__u64 values[2] = {ctx->ingress_ifindex, ctx->rx_queue_index};
+	char text[32];
+
+	bpf_snprintf(text, sizeof(text), format, values, 12);
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";
