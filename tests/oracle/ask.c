@@ -52,6 +52,8 @@ struct spy {
 	const struct port_ops *real;
 	char *log;
 	struct answer *answer;
+	load_fn on_load; /* may be NULL */
+	void *arg;
 	bool is_asked, uses_missing_map;
 	/* maps that the engine refuses with the BTF of their values, i.e. with locks, timers, … in them */
 	char refused[REFUSED_MAX][BPF_OBJ_NAME_LEN];
@@ -115,6 +117,8 @@ static long watch(struct port *p, int cmd, union bpf_attr *attr, unsigned int si
 	spy.answer->err = ret < 0 ? -ret : 0;
 	spy.is_asked = true;
 	look_for_poison(attr);
+	if (spy.on_load)
+		spy.on_load(spy.arg, attr, ret);
 	return ret;
 }
 
@@ -417,6 +421,27 @@ static void load(const struct question *q, u32 level, struct answer *answer)
 	last_words(spy.log, "\n", answer->msg);
 }
 
+void ask_here(const struct question *q, struct port *port, u32 log_level, load_fn on_load,
+	void *arg, struct answer *ret)
+{
+	libbpf_set_print(keep_words);
+	free(spy.log);
+	spy = (struct spy){
+		.log = calloc(1, LOG_MAX), .answer = ret, .on_load = on_load, .arg = arg};
+	if (!spy.log) {
+		ret->outcome = OUT_NOT_OPENED;
+		return;
+	}
+	spy.real = port->ops;
+	spy.ops = *port->ops;
+	spy.ops.bpf = watch;
+	spy.ops.is_kernel = false; /* the seam would go past the port */
+	port->ops = &spy.ops;
+	port_use(port);
+	load(q, log_level, ret);
+	port->ops = spy.real;
+}
+
 static int run_child(const struct question *q, bool log, struct answer *answer)
 {
 	const struct rlimit space = {(u64)ASK_MEM << 30, (u64)ASK_MEM << 30};
@@ -426,19 +451,12 @@ static int run_child(const struct question *q, bool log, struct answer *answer)
 
 	alarm(q->seconds);
 	setrlimit(RLIMIT_AS, &space);
-	libbpf_set_print(keep_words);
-	spy = (struct spy){.log = calloc(1, LOG_MAX), .answer = answer};
-	if (!spy.log || port_open_local(&opts, &port, &why)) {
+	if (port_open_local(&opts, &port, &why)) {
 		fprintf(stderr, "no engine: %s\n", why.text);
 		return 1;
 	}
-	spy.real = port->ops;
-	spy.ops = *port->ops;
-	spy.ops.bpf = watch;
-	port->ops = &spy.ops;
-	port_use(port);
-	load(q, log ? LEVEL_ALL : LEVEL_FIGURES, answer);
-	if (log)
+	ask_here(q, port, log ? LEVEL_ALL : LEVEL_FIGURES, NULL, NULL, answer);
+	if (log && spy.log)
 		fputs(spy.log, stdout);
 	return 0;
 }

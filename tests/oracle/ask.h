@@ -43,6 +43,18 @@ struct answer {
 
 extern const char *const outcome_names[OUTCOME_CNT];
 
+union bpf_attr;
+struct port;
+
+/*
+ * Loads the program through libbpf into this engine, in this process; on_load gets the BPF_PROG_LOAD of
+ * the program asked about, while everything it points at is there, with its result. What libbpf made
+ * (maps, BTF) lives until the process ends.
+ */
+typedef void (*load_fn)(void *arg, const union bpf_attr *attr, long ret);
+void ask_here(const struct question *q, struct port *port, u32 log_level, load_fn on_load,
+	void *arg, struct answer *ret);
+
 /* 0, or a negative errno when no process could be started. log: also print the whole log, level 2. */
 int ask(const struct question *q, bool log, struct answer *ret);
 /* The last line of text that is no figure, lines ending at sep. */
