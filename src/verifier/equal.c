@@ -103,6 +103,9 @@ static bool covers_reg(struct id_map *map, const struct vf_reg *old, const struc
 		       map_ids(map, old->id, cur->id);
 	case VF_PACKET:
 	case VF_PACKET_META:
+		/* that a pointer is at the end decides branches: no other range covers that */
+		if ((old->range < 0 || cur->range < 0) && old->range != cur->range)
+			return false;
 		return old->range <= cur->range && old->off == cur->off &&
 		       map_ids(map, old->id, cur->id) && vf_scalar_is_subset(&old->num, &cur->num);
 	default: return is_same_reg(map, old, cur);
