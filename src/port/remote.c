@@ -426,14 +426,19 @@ static const struct port_ops remote_ops;
 
 int port_remote_open(const struct port_place *place, struct port **ret, struct port_text *err)
 {
+	int sock = connect_to(place, err);
+
+	return sock < 0 ? sock : port_remote_adopt(sock, place->name, ret, err);
+}
+
+int port_remote_adopt(int sock, const char *name, struct port **ret, struct port_text *err)
+{
 	struct sys_msg hello = {
 		.kind = SYS_MSG_HELLO, .a = SYS_PROTO_MAGIC, .b = SYS_PROTO_VERSION};
 	struct sys_status status;
 	struct remote *r;
-	int sock = connect_to(place, err), res;
+	int res;
 
-	if (sock < 0)
-		return sock;
 	r = mem_zalloc(sizeof(*r));
 	if (!r) {
 		close(sock);
@@ -452,10 +457,10 @@ int port_remote_open(const struct port_place *place, struct port **ret, struct p
 		return port_fail(-EACCES, err,
 			"instance %s does not serve us: it belongs to another user, or has too "
 			"many connections",
-			place->name);
+			name);
 	return port_fail(res, err,
 		"instance %s runs another version of skep: end it with the skep that started it",
-		place->name);
+		name);
 }
 
 static const struct port_ops remote_ops = {

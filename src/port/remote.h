@@ -10,6 +10,8 @@
 
 /* -ENOENT: none of that name runs; -EACCES: another user's; -EPROTONOSUPPORT: another version. */
 int port_remote_open(const struct port_place *place, struct port **ret, struct port_text *err);
+/* The same on a connected socket, which is taken over, also on failure; name is for messages. */
+int port_remote_adopt(int sock, const char *name, struct port **ret, struct port_text *err);
 int port_remote_status(struct port *p, struct sys_status *ret_status);
 /* Asks it to end; it does so after the answer. */
 int port_remote_shutdown(struct port *p);
