@@ -30,8 +30,9 @@ struct skep {
 	struct sink sink;
 	struct obj_table tables[OBJ_KIND_CNT];
 	u32 cpu_cnt;
-	bool use_jit;	      /* else every program is interpreted */
-	bool use_checked;     /* run everything in the checked interpreter */
+	bool use_jit;	  /* else every program is interpreted */
+	bool use_checked; /* run everything in the checked interpreter */
+	bool count_runs; /* prog->stats counts runs and their time (BPF_ENABLE_STATS); set by sys */
 	u32 verify_insns_max; /* instructions the verifier processes a program; 0: as many as Linux */
 	enum inst_clock clock;
 	u64 replay_ns;	/* CLOCK_REPLAY: the time that programs see */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -60,6 +61,7 @@ int sys_init(struct skep *inst)
 	if (!sys)
 		return -ENOMEM;
 	sys->pins.dir_fd = -1;
+	sys->stats_fd = -1;
 	pthread_mutex_init(&sys->links, NULL);
 	pthread_rwlock_init(&sys->writers, NULL);
 	inst->sys = sys;
@@ -99,6 +101,8 @@ void sys_done(struct skep *inst)
 	inst->reap = NULL;
 	sys_pins_clear(inst);
 	forget_fds(inst);
+	if (sys->stats_fd >= 0)
+		close(sys->stats_fd);
 	pthread_rwlock_destroy(&sys->writers);
 	pthread_mutex_destroy(&sys->links);
 	mem_free(sys);

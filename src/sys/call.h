@@ -34,6 +34,7 @@ long sys_map_freeze(struct sys_call *call);
 long sys_prog_load(struct sys_call *call);
 long sys_prog_bind_map(struct sys_call *call);
 long sys_prog_test_run(struct sys_call *call);
+long sys_enable_stats(struct sys_call *call);
 long sys_btf_load(struct sys_call *call);
 long sys_obj_pin(struct sys_call *call);
 long sys_obj_get(struct sys_call *call);

@@ -37,6 +37,17 @@ int sys_fd_mode(u32 flags)
 	return flags & BPF_F_WRONLY ? O_WRONLY : O_RDWR;
 }
 
+/* Nobody can store bytes in an object that has none. */
+static int make_memfd(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+	return fd;
+}
+
 /* A mappable map's anchor is its memory: what the user maps is what programs read and write. */
 static int make_anchor(struct obj *obj)
 {
@@ -47,12 +58,7 @@ static int make_anchor(struct obj *obj)
 		fd = fcntl(map->mem_fd, F_DUPFD_CLOEXEC, 0);
 		return fd < 0 ? -errno : fd;
 	}
-	fd = memfd_create(fd_names[obj->kind], MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	/* Nobody can store bytes in an object that has none. */
-	fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-	return fd;
+	return make_memfd(fd_names[obj->kind]);
 }
 
 static int need_anchor(struct skep *inst, struct obj *obj)
@@ -97,12 +103,12 @@ static int hold(struct skep *inst, int fd, int mode)
 	return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
 }
 
-static int open_held(struct skep *inst, struct obj *obj, int mode)
+static int open_held(struct skep *inst, int anchor_fd, int mode)
 {
 	char path[32];
 	int fd, err;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", obj->anchor_fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", anchor_fd);
 	fd = open(path, mode | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -118,14 +124,20 @@ static int make_fd(struct skep *inst, struct obj *obj, int mode)
 {
 	int fd = need_anchor(inst, obj);
 
-	return fd < 0 ? fd : open_held(inst, obj, mode);
+	return fd < 0 ? fd : open_held(inst, obj->anchor_fd, mode);
+}
+
+static bool is_locked(int anchor_fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(anchor_fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 /* No conflicting lock on the anchor: no descriptor. An anchor that is not ours any more (a program
  * that closed descriptors it did not open) tells nothing and is let go. */
 bool sys_fd_is_held(struct obj *obj)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct stat st;
 
 	if (obj->anchor_fd < 0)
@@ -134,7 +146,7 @@ bool sys_fd_is_held(struct obj *obj)
 		obj->anchor_fd = -1;
 		return false;
 	}
-	return fcntl(obj->anchor_fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	return is_locked(obj->anchor_fd);
 }
 
 /* Under the instance's lock. */
@@ -187,6 +199,7 @@ void sys_fd_reap_tick(struct skep *inst)
 	struct obj_table *links = &inst->tables[OBJ_LINK];
 	bool is_due;
 
+	sys_fd_check_stats(inst);
 	pthread_mutex_lock(&inst->lock);
 	is_due = sys_clock_ns() - sys_of(inst)->reap_ns > reap_every_ns;
 	for (u32 i = 0; i < links->cnt && !is_due; i++)
@@ -239,6 +252,45 @@ int sys_fd_new(struct skep *inst, struct sys_user *user, struct obj *obj, int mo
 	if (fd < 0)
 		sys_fd_reap(inst);
 	return fd;
+}
+
+/* Under the instance's lock. */
+static int need_stats_anchor(struct sys *sys)
+{
+	int fd;
+
+	if (sys->stats_fd >= 0)
+		return 0;
+	fd = make_memfd("bpf-stats");
+	if (fd < 0)
+		return fd;
+	sys->stats_fd = fd;
+	return 0;
+}
+
+int sys_fd_new_stats(struct skep *inst, struct sys_user *user)
+{
+	struct sys *sys = sys_of(inst);
+	int fd;
+
+	pthread_mutex_lock(&inst->lock);
+	fd = need_stats_anchor(sys);
+	if (!fd)
+		fd = open_held(inst, sys->stats_fd, O_RDWR);
+	if (fd >= 0)
+		__atomic_store_n(&inst->count_runs, true, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&inst->lock);
+	return fd < 0 ? fd : user->ops->fd_install(user, fd);
+}
+
+void sys_fd_check_stats(struct skep *inst)
+{
+	if (likely(!__atomic_load_n(&inst->count_runs, __ATOMIC_RELAXED)))
+		return;
+	pthread_mutex_lock(&inst->lock);
+	if (!is_locked(sys_of(inst)->stats_fd))
+		__atomic_store_n(&inst->count_runs, false, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&inst->lock);
 }
 
 int sys_fd_obj(struct skep *inst, struct sys_user *user, int fd, enum obj_kind kind,

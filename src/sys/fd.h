@@ -35,6 +35,11 @@ void sys_fd_reap_sometimes(struct skep *inst);
 /* True if a descriptor of obj exists now. */
 bool sys_fd_is_held(struct obj *obj);
 
+/* A descriptor that switches the counting of runs on for as long as it exists. Its number there. */
+int sys_fd_new_stats(struct skep *inst, struct sys_user *user);
+/* Switches it off if none is left. */
+void sys_fd_check_stats(struct skep *inst);
+
 /* O_RDONLY, O_WRONLY, O_RDWR from BPF_F_RDONLY/WRONLY; -EINVAL for both. */
 int sys_fd_mode(u32 flags);
 

@@ -1,6 +1,6 @@
 /*
  * BPF_PROG_TEST_RUN: the caller's packet and context in, what the program made of them out. What a run
- * means is the program type's; this file moves the bytes.
+ * means is the program type's; this file moves the bytes. And BPF_ENABLE_STATS, which has runs counted.
  */
 #include <errno.h>
 #include <string.h>
@@ -123,6 +123,7 @@ static int run(struct test *test)
 		err = need_out(test);
 	if (err)
 		return err;
+	sys_fd_check_stats(test->call->inst);
 	err = vm_test_run(test->prog, &test->io);
 	if (err && err != -ENOSPC)
 		return err;
@@ -156,4 +157,11 @@ long sys_prog_test_run(struct sys_call *call)
 	err = test.prog->type->test_run ? run(&test) : -SYS_ENOTSUPP;
 	test_done(&test);
 	return err;
+}
+
+long sys_enable_stats(struct sys_call *call)
+{
+	if (call->attr.uapi.enable_stats.type != BPF_STATS_RUN_TIME)
+		return -EINVAL;
+	return sys_fd_new_stats(call->inst, call->user);
 }

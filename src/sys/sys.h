@@ -16,6 +16,7 @@ struct sys {
 	u32 made_cnt;		  /* descriptors made since the last reap */
 	u32 live_cnt;		  /* objects with descriptors found by the last reap */
 	u64 reap_ns;		  /* when that was */
+	int stats_fd;		  /* anchor of BPF_ENABLE_STATS's descriptors; -1: none yet */
 	pthread_mutex_t links;	  /* held to change or look at a link's program */
 	pthread_rwlock_t writers; /* read: a map is being written from user space */
 };

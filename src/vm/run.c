@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <time.h>
 
 #include "interp/interp.h"
 
@@ -33,7 +34,15 @@ void vm_run_wait(struct skep *inst)
 		vm_run_put(vm_run_get(inst, cpu));
 }
 
-u64 vm_run(struct prog *prog, void *ctx, struct run *run)
+static u64 host_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static u64 run_prog(struct prog *prog, void *ctx, struct run *run)
 {
 	run->prog = prog;
 	if (likely(prog->image.entry))
@@ -43,6 +52,23 @@ u64 vm_run(struct prog *prog, void *ctx, struct run *run)
 	run->budget = CHECKED_BUDGET;
 	run->fault = (struct run_fault){0};
 	return interp_run_checked(&prog->code, prog->maps, prog->map_cnt, ctx, run);
+}
+
+/* Other CPUs may run the same program. The time is the host's, whatever clock programs see. */
+static u64 run_counted(struct prog *prog, void *ctx, struct run *run)
+{
+	u64 start = host_ns(), ret = run_prog(prog, ctx, run);
+
+	__atomic_fetch_add(&prog->stats.run_time_ns, host_ns() - start, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&prog->stats.run_cnt, 1, __ATOMIC_RELAXED);
+	return ret;
+}
+
+u64 vm_run(struct prog *prog, void *ctx, struct run *run)
+{
+	if (unlikely(__atomic_load_n(&run->inst->count_runs, __ATOMIC_RELAXED)))
+		return run_counted(prog, ctx, run);
+	return run_prog(prog, ctx, run);
 }
 
 int vm_test_run(struct prog *prog, struct prog_test_run *io)

@@ -203,7 +203,7 @@ void try_fds(int cmd, union sys_attr *attr, u32 *fd, const char *field)
 /* --- the attribute itself ---------------------------------------------------------------------- */
 
 /* Known and not available here: what the command would do is not compared. */
-static const u8 unavailable[] = {8, 9, 16, 17, 20, 21, 24, 25, 26, 27, 32, 33, 36, 37};
+static const u8 unavailable[] = {8, 9, 16, 17, 20, 21, 24, 25, 26, 27, 33, 36, 37};
 
 static bool is_unavailable(int cmd)
 {

@@ -245,6 +245,50 @@ static void a_program_runs(void **state)
 	close(prog);
 }
 
+static u64 run_cnt(int prog)
+{
+	struct bpf_prog_info head = {0};
+
+	assert_int_equal(info(&t, prog, &head, sizeof(head)), 0);
+	assert_true(!head.run_cnt == !head.run_time_ns);
+	return head.run_cnt;
+}
+
+static void run_times(int prog, u32 times)
+{
+	u8 frame[64] = {0};
+	union sys_attr attr = {0};
+
+	attr.uapi.test.prog_fd = prog;
+	attr.uapi.test.data_in = (uintptr_t)frame;
+	attr.uapi.test.data_size_in = sizeof(frame);
+	attr.uapi.test.repeat = times;
+	assert_int_equal(call(&t, BPF_PROG_TEST_RUN, &attr), 0);
+}
+
+static void runs_are_counted_while_somebody_asks(void **state)
+{
+	int prog = make_prog(&t, 2), first, second;
+	union sys_attr attr = {0};
+
+	run_times(prog, 10);
+	assert_int_equal(run_cnt(prog), 0);
+	first = call(&t, BPF_ENABLE_STATS, &attr);
+	assert_true(first >= 0);
+	run_times(prog, 10);
+	assert_int_equal(run_cnt(prog), 10);
+	second = call(&t, BPF_ENABLE_STATS, &attr);
+	close(first);
+	run_times(prog, 5);
+	assert_int_equal(run_cnt(prog), 15);
+	close(second);
+	run_times(prog, 5);
+	assert_int_equal(run_cnt(prog), 15);
+	attr.uapi.enable_stats.type = 1;
+	assert_int_equal(call(&t, BPF_ENABLE_STATS, &attr), -EINVAL);
+	close(prog);
+}
+
 static void a_dump_has_ids_for_addresses(void **state)
 {
 	union sys_attr attr = {.map_create = {.map_type = BPF_MAP_TYPE_ARRAY,
@@ -421,6 +465,7 @@ int main(void)
 		TEST(memory_may_run_out_anywhere),
 		TEST(pinning_survives_memory_running_out),
 		TEST(a_program_runs),
+		TEST(runs_are_counted_while_somebody_asks),
 		TEST(a_dump_has_ids_for_addresses),
 		TEST(what_fdinfo_says),
 		TEST(a_filter_on_our_own_memory_does_not_matter),
