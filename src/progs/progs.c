@@ -16,9 +16,19 @@ const struct prog_type *const prog_types[] = {
 	[BPF_PROG_TYPE_LWT_IN] = &prog_type_lwt_in,
 	[BPF_PROG_TYPE_LWT_OUT] = &prog_type_lwt_out,
 	[BPF_PROG_TYPE_LWT_XMIT] = &prog_type_lwt_xmit,
+	[BPF_PROG_TYPE_SOCK_OPS] = &prog_type_sock_ops,
+	[BPF_PROG_TYPE_SK_SKB] = &prog_type_sk_skb,
+	[BPF_PROG_TYPE_CGROUP_DEVICE] = &prog_type_cgroup_device,
+	[BPF_PROG_TYPE_SK_MSG] = &prog_type_sk_msg,
 	[BPF_PROG_TYPE_RAW_TRACEPOINT] = &prog_type_raw_tracepoint,
 	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = &prog_type_cgroup_sock_addr,
 	[BPF_PROG_TYPE_LWT_SEG6LOCAL] = &prog_type_lwt_seg6local,
+	[BPF_PROG_TYPE_SK_REUSEPORT] = &prog_type_sk_reuseport,
+	[BPF_PROG_TYPE_FLOW_DISSECTOR] = &prog_type_flow_dissector,
+	[BPF_PROG_TYPE_CGROUP_SYSCTL] = &prog_type_cgroup_sysctl,
+	[BPF_PROG_TYPE_CGROUP_SOCKOPT] = &prog_type_cgroup_sockopt,
+	[BPF_PROG_TYPE_SK_LOOKUP] = &prog_type_sk_lookup,
+	[BPF_PROG_TYPE_NETFILTER] = &prog_type_netfilter,
 };
 
 const u32 prog_types_cnt = ARRAY_SIZE(prog_types);

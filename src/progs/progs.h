@@ -22,8 +22,18 @@ extern const struct prog_type prog_type_cgroup_sock;
 extern const struct prog_type prog_type_lwt_in;
 extern const struct prog_type prog_type_lwt_out;
 extern const struct prog_type prog_type_lwt_xmit;
+extern const struct prog_type prog_type_sock_ops;
+extern const struct prog_type prog_type_sk_skb;
+extern const struct prog_type prog_type_cgroup_device;
+extern const struct prog_type prog_type_sk_msg;
 extern const struct prog_type prog_type_raw_tracepoint;
 extern const struct prog_type prog_type_cgroup_sock_addr;
 extern const struct prog_type prog_type_lwt_seg6local;
+extern const struct prog_type prog_type_sk_reuseport;
+extern const struct prog_type prog_type_flow_dissector;
+extern const struct prog_type prog_type_cgroup_sysctl;
+extern const struct prog_type prog_type_cgroup_sockopt;
+extern const struct prog_type prog_type_sk_lookup;
+extern const struct prog_type prog_type_netfilter;
 
 #endif

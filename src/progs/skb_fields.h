@@ -32,6 +32,13 @@
 #define SKB_SK			SKB_ROW(sk, 8, CTX_OTHER, CTX_RD, data, 8)
 #define SKB_PACKET(field, kind) SKB_ROW(field, 4, kind, CTX_RD, field, 8)
 
+/* Addresses and ports of the packet's socket. */
+#define SKB_IP6(field)                                                                             \
+	SKB_WHOLE(field[0]), SKB_WHOLE(field[1]), SKB_WHOLE(field[2]), SKB_WHOLE(field[3])
+#define SKB_SOCKET                                                                                 \
+	SKB(family, SKB_RD), SKB_WHOLE(remote_ip4), SKB_WHOLE(local_ip4), SKB_IP6(remote_ip6),     \
+		SKB_IP6(local_ip6), SKB(remote_port, SKB_RD), SKB(local_port, SKB_RD)
+
 /* What every type may read. */
 #define SKB_COMMON                                                                                 \
 	SKB(len, SKB_RD), SKB(pkt_type, SKB_RD), SKB(protocol, SKB_RD), SKB(vlan_present, SKB_RD), \

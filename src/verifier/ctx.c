@@ -34,8 +34,9 @@ const struct ctx_field *vf_ctx_field(const struct vf_env *env, s32 off, u32 size
 
 		if (off < field->off || off >= end)
 			continue;
+		/* another row may have the same field for this attach type */
 		if (!is_allowed(env, field, is_write) || off % size)
-			return NULL;
+			continue;
 		if (off + (s64)size > end)
 			return i + 1 < env->type->field_cnt && is_wide(field, field + 1, off, size)
 				       ? field
