@@ -36,6 +36,7 @@ static const struct ctx_ret kprobe_rets[] = {
 const struct prog_type prog_type_kprobe = {
 	.type = BPF_PROG_TYPE_KPROBE,
 	.name = "kprobe",
+	.may_sleep = true, /* at uprobes */
 	.ctx_name = "bpf_user_pt_regs_t",
 	.ctx_size = REGS_LEN,
 	.fields = kprobe_fields,

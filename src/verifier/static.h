@@ -8,6 +8,7 @@
 #include "base/types.h"
 
 struct vf_env;
+struct map;
 
 /* btf_info.c: func_info refers to functions; then one record a subprogram, lines in order */
 int vf_btf_check_early(struct vf_env *env);
@@ -29,6 +30,10 @@ int vf_resolve(struct vf_env *env);
 
 /* cfg.c: everything is reachable; where to compare states and to record jumps */
 int vf_cfg_check(struct vf_env *env);
+
+/* sleepable.c: whether a program that may sleep can have this type; can use this map */
+int vf_sleepable_check(struct vf_env *env);
+int vf_sleepable_map(struct vf_env *env, const struct map *map);
 
 /* liveness.c: which registers each instruction may still read */
 int vf_live_regs(struct vf_env *env);

@@ -75,6 +75,7 @@ static int run_passes(struct vf_env *env)
 		vf_btf_check,
 		vf_resolve,
 		vf_cfg_check,
+		vf_sleepable_check,
 		vf_live_regs,
 		vf_explore,
 		vf_stack_depth_check,
