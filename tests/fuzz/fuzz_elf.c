@@ -3,9 +3,10 @@
  * process.
  *
  * An object is mostly numbers of 32 bits (offsets, sizes, ids, counts), and a byte more or less anywhere makes it
- * no object. So half of the mutations change such a number in place, to one that is near, small, large or found
+ * no object. So most mutations change such a number in place, to one that is near, small, large or found
  * elsewhere in the file.
  */
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,16 +83,36 @@ static u32 any_number(const u8 *data, size_t words, u32 old, u32 *state)
 	}
 }
 
+/* Some number of a section, so that a large one is no likelier than a small one; else of the whole file. */
+static u8 *any_place(u8 *data, size_t len, u32 *state)
+{
+	Elf64_Ehdr head;
+	Elf64_Shdr sec;
+	u64 at, words;
+
+	memcpy(&head, data, sizeof(head));
+	if (head.e_shnum && next_random(state) % 8) {
+		at = head.e_shoff + next_random(state) % head.e_shnum * sizeof(sec);
+		if (at < len && len - at >= sizeof(sec)) {
+			memcpy(&sec, data + at, sizeof(sec));
+			words = sec.sh_size / 4;
+			if (words && sec.sh_offset < len && sec.sh_size <= len - sec.sh_offset)
+				return data + sec.sh_offset + next_random(state) % words * 4;
+		}
+	}
+	return data + next_random(state) % (len / 4) * 4;
+}
+
 size_t LLVMFuzzerCustomMutator(u8 *data, size_t len, size_t max, unsigned int seed);
 size_t LLVMFuzzerCustomMutator(u8 *data, size_t len, size_t max, unsigned int seed)
 {
 	u32 state = seed, changes, number;
 
-	if (len < 64 || next_random(&state) % 2)
+	if (len < sizeof(Elf64_Ehdr) || !(next_random(&state) % 4))
 		return LLVMFuzzerMutate(data, len, max);
 	changes = 1 + next_random(&state) % 3;
 	for (u32 i = 0; i < changes; i++) {
-		u8 *at = data + next_random(&state) % (len / 4) * 4;
+		u8 *at = any_place(data, len, &state);
 
 		memcpy(&number, at, 4);
 		number = any_number(data, len / 4, number, &state);

@@ -10,7 +10,7 @@ enum {
 	RELO_LEN = 32,	       /* bytes libbpf needs for a relocation */
 	KERNEL_TYPES = 200000, /* to look through for a CO-RE type */
 };
-#define STEPS_MAX (1ULL << 33)
+#define STEPS_MAX (1ULL << 31)
 
 static int check_code(const struct object_file *f)
 {

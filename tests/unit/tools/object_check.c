@@ -36,9 +36,12 @@
 	X(SUB, "sub")                                                                              \
 	X(PROG, "prog")                                                                            \
 	X(MAP, "map")                                                                              \
-	X(HZ, "CONFIG_HZ")                                                                         \
+	X(VERSION, "LINUX_KERNEL_VERSION")                                                         \
 	X(INT, "int")                                                                              \
 	X(TYPE, "type")                                                                            \
+	X(KEY_SIZE, "key_size")                                                                    \
+	X(VALUE_SIZE, "value_size")                                                                \
+	X(MAX_ENTRIES, "max_entries")                                                              \
 	X(BITS, "bits")                                                                            \
 	X(ACCESS, "0:0")                                                                           \
 	X(NEGATIVE, "0:-1")                                                                        \
@@ -65,7 +68,7 @@ enum {
 	S_BSS,
 	S_CNT
 };
-enum { SYM_NULL, SYM_SUB, SYM_PROG, SYM_MAP, SYM_HZ, SYM_CNT };
+enum { SYM_NULL, SYM_SUB, SYM_PROG, SYM_MAP, SYM_VERSION, SYM_CNT };
 enum {
 	T_VOID,
 	T_INT,
@@ -76,7 +79,7 @@ enum {
 	T_MAPS,
 	T_PROTO,
 	T_FUNC,
-	T_HZ,
+	T_VERSION,
 	T_KCONFIG,
 	T_TYPEDEF,
 	T_BITS,
@@ -90,15 +93,15 @@ struct types {
 	struct btf_type array;
 	struct btf_array array_data;
 	struct btf_type ptr, map;
-	struct btf_member map_type;
+	struct btf_member map_members[4];
 	struct btf_type map_var;
 	u32 map_linkage;
 	struct btf_type maps;
 	struct btf_var_secinfo maps_map;
-	struct btf_type proto, func, hz;
-	u32 hz_linkage;
+	struct btf_type proto, func, version;
+	u32 version_linkage;
 	struct btf_type kconfig;
-	struct btf_var_secinfo kconfig_hz;
+	struct btf_var_secinfo kconfig_version;
 	struct btf_type type_def, bits;
 	struct btf_member bits_bits;
 };
@@ -109,9 +112,9 @@ struct seg {
 
 struct image {
 	Elf64_Ehdr head;
-	struct bpf_insn sub[2], prog[4];
+	struct bpf_insn sub[2], prog[5];
 	Elf64_Rel relos[2];
-	u64 maps;
+	u64 maps[4];
 	struct {
 		struct btf_header head;
 		struct types types;
@@ -155,10 +158,11 @@ static const struct image good = {
 		.e_shstrndx = S_STRTAB},
 	.sub = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}},
 	.prog = {{.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 1}, {0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
 		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = -1},
 		{.code = BPF_JMP | BPF_EXIT}},
 	.relos = {{.r_offset = 0, .r_info = ELF64_R_INFO(SYM_MAP, 1)},
-		{.r_offset = 16, .r_info = ELF64_R_INFO(SYM_SUB, 10)}},
+		{.r_offset = 24, .r_info = ELF64_R_INFO(SYM_SUB, 10)}},
 	.btf.head = {.magic = BTF_MAGIC,
 		.version = BTF_VERSION,
 		.hdr_len = sizeof(struct btf_header),
@@ -168,20 +172,21 @@ static const struct image good = {
 	.btf.types = {.integer = {NAME(INT), INFO(INT, 0), {4}},
 		.int_data = BTF_INT_SIGNED << 24 | 32,
 		.array = {0, INFO(ARRAY, 0), {0}},
-		.array_data = {T_INT, T_INT, BPF_MAP_TYPE_HASH},
+		.array_data = {T_INT, T_INT, BPF_MAP_TYPE_PERF_EVENT_ARRAY},
 		.ptr = {0, INFO(PTR, 0), {T_ARRAY}},
-		.map = {0, INFO(STRUCT, 1), {8}},
-		.map_type = {NAME(TYPE), T_PTR, 0},
+		.map = {NAME(MAP), INFO(STRUCT, 4), {32}},
+		.map_members = {{NAME(TYPE), T_PTR, 0}, {NAME(KEY_SIZE), T_PTR, 64},
+			{NAME(VALUE_SIZE), T_PTR, 128}, {NAME(MAX_ENTRIES), T_PTR, 192}},
 		.map_var = {NAME(MAP), INFO(VAR, 0), {T_MAP}},
 		.map_linkage = BTF_VAR_GLOBAL_ALLOCATED,
 		.maps = {NAME(MAPS), INFO(DATASEC, 1), {0}},
-		.maps_map = {T_MAP_VAR, 0, 8},
+		.maps_map = {T_MAP_VAR, 0, 32},
 		.proto = {0, INFO(FUNC_PROTO, 0), {T_INT}},
 		.func = {NAME(PROG), INFO(FUNC, BTF_FUNC_GLOBAL), {T_PROTO}},
-		.hz = {NAME(HZ), INFO(VAR, 0), {T_INT}},
-		.hz_linkage = BTF_VAR_GLOBAL_EXTERN,
+		.version = {NAME(VERSION), INFO(VAR, 0), {T_INT}},
+		.version_linkage = BTF_VAR_GLOBAL_EXTERN,
 		.kconfig = {NAME(KCONFIG), INFO(DATASEC, 1), {0}},
-		.kconfig_hz = {T_HZ, 0, 4},
+		.kconfig_version = {T_VERSION, 0, 4},
 		.type_def = {NAME(TYPE), INFO(TYPEDEF, 0), {T_INT}},
 		.bits = {NAME(BITS), INFO(STRUCT, 1) | 1u << 31, {4}},
 		.bits_bits = {NAME(BITS), T_TYPEDEF, 7 << 24 | 3}},
@@ -195,16 +200,17 @@ static const struct image good = {
 	.ext.core_seg = {16, NAME(XDP), 1},
 	.ext.core = {16, T_MAP, NAME(ACCESS), 0},
 	.syms = {[SYM_SUB] = {NAME(SUB), STB_GLOBAL << 4 | STT_FUNC, 0, S_TEXT, 0, 16},
-		[SYM_PROG] = {NAME(PROG), STB_GLOBAL << 4 | STT_FUNC, 0, S_XDP, 0, 32},
-		[SYM_MAP] = {NAME(MAP), STB_GLOBAL << 4 | STT_OBJECT, 0, S_MAPS, 0, 8},
-		[SYM_HZ] = {NAME(HZ), STB_GLOBAL << 4 | STT_NOTYPE, 0, SHN_UNDEF, 0, 0}},
+		[SYM_PROG] = {NAME(PROG), STB_GLOBAL << 4 | STT_FUNC, 0, S_XDP, 0, 40},
+		[SYM_MAP] = {NAME(MAP), STB_GLOBAL << 4 | STT_OBJECT, 0, S_MAPS, 0, 32},
+		[SYM_VERSION] = {NAME(VERSION), STB_GLOBAL << 4 | STT_NOTYPE, 0, SHN_UNDEF, 0, 0}},
 	.secs = {[S_STRTAB] = {NAME(STRTAB), SHT_STRTAB, PLACE(names)},
 		[S_TEXT] = {NAME(TEXT), SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, PLACE(sub)},
 		[S_XDP] = {NAME(XDP), SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, PLACE(prog)},
 		[S_RELXDP] = {NAME(RELXDP), SHT_REL, PLACE(relos), .sh_link = S_SYMTAB,
 			.sh_info = S_XDP, .sh_entsize = sizeof(Elf64_Rel)},
 		[S_MAPS] = {NAME(MAPS), SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, PLACE(maps)},
-		[S_BTF] = {NAME(BTF), SHT_PROGBITS, PLACE(btf)},
+		[S_BTF] = {NAME(BTF), SHT_PROGBITS, .sh_offset = AT(btf),
+			.sh_size = AT(btf.names) + LEN(names) - AT(btf)},
 		[S_BTF_EXT] = {NAME(BTF_EXT), SHT_PROGBITS, PLACE(ext)},
 		[S_SYMTAB] = {NAME(SYMTAB), SHT_SYMTAB, PLACE(syms), .sh_link = S_STRTAB,
 			.sh_info = 1, .sh_entsize = sizeof(Elf64_Sym)},
@@ -287,8 +293,8 @@ static const struct row rows[] = {
 	/* relocations */
 	ROW(secs[S_RELXDP].sh_entsize, 24, "section .relxdp holds no whole relocations"),
 	ROW(secs[S_RELXDP].sh_link, S_MAPS, "section .relxdp is for no section that has content"),
-	ROW(relos[1].r_offset, 12, "relocation 1 of section xdp is for byte 12 of 32"),
-	ROW(relos[1].r_offset, 32, "relocation 1 of section xdp is for byte 32 of 32"),
+	ROW(relos[1].r_offset, 12, "relocation 1 of section xdp is for byte 12 of 40"),
+	ROW(relos[1].r_offset, 40, "relocation 1 of section xdp is for byte 40 of 40"),
 	ROW(relos[1].r_offset, -8, "relocation 1 of section xdp is for byte 18446744073709551608"),
 	ROW(relos[1].r_info, 7ULL << 32, "relocation 1 of section xdp is against symbol 7 of 5"),
 	ROW(secs[S_RELXDP].sh_size, 0, "function prog calls another without a relocation"),
@@ -315,10 +321,11 @@ static const struct row rows[] = {
 	ROW(btf.types.array_data.type, 70, "type 2 of its BTF refers to type 70"),
 	ROW(btf.types.array_data.index_type, 70, "type 2 of its BTF refers to type 70"),
 	ROW(btf.types.array_data.type, T_ARRAY, "type 2 of its BTF contains itself"),
-	ROW(btf.types.map_type.type, 70, "type 4 of its BTF refers to type 70"),
-	ROW(btf.types.map_type.type, T_MAP, "type 4 of its BTF contains itself"),
-	ROW(btf.types.map_type.name_off, 4000, "type 4 of its BTF has a name at byte 4000"),
-	ROW(btf.types.map_type.offset, 8, "member type of type 4 of its BTF is outside of it"),
+	ROW(btf.types.map_members[0].type, 70, "type 4 of its BTF refers to type 70"),
+	ROW(btf.types.map_members[0].type, T_MAP, "type 4 of its BTF contains itself"),
+	ROW(btf.types.map_members[0].name_off, 4000, "type 4 of its BTF has a name at byte 4000"),
+	ROW(btf.types.map_members[0].offset, 256 - 8,
+		"member type of type 4 of its BTF is outside of it"),
 	ROW(btf.types.bits_bits.type, T_PTR,
 		"member bits of type 12 of its BTF has bits of no number"),
 	ROW(btf.types.bits_bits.offset, 7 << 24 | 26,
@@ -327,14 +334,15 @@ static const struct row rows[] = {
 	/* BTF: sections of variables */
 	ROW(btf.types.maps_map.type, 70, "type 6 of its BTF refers to type 70"),
 	ROW(btf.types.maps_map.type, T_PTR, "section .maps has type 3 of its BTF in it"),
-	ROW(btf.types.kconfig_hz.type, T_FUNC, "section .kconfig has type 8 of its BTF in it"),
+	ROW(btf.types.kconfig_version.type, T_FUNC, "section .kconfig has type 8 of its BTF in it"),
 	ONE(name_off, kconfig, NAME(MAPS), "its BTF has section .maps twice"),
 	ONE(size, maps, 4, "map lies outside of its section .maps in its BTF"),
 	ONE(name_off, map_var, 0, "a map in it is named \"\""),
 	ONE(name_off, map_var, NAME(SLASH), "a map in it is named \"a/b\""),
 	ONE(type, map_var, T_INT, "map map is not described by a struct"),
 	ROW(btf.types.array_data.nelems, 26, "has map map of type struct_ops in .maps"),
-	ONE(type, hz, T_MAP, "has the .kconfig variable CONFIG_HZ of a type that no setting has"),
+	ONE(type, version, T_MAP,
+		"has the .kconfig variable LINUX_KERNEL_VERSION of a type that no setting has"),
 	/* .BTF.ext */
 	ROW(secs[S_BTF_EXT].sh_size, 20, "its .BTF.ext is shorter than a header"),
 	ROW(ext.head[0], 0, "its .BTF.ext is of another version"),
@@ -344,8 +352,8 @@ static const struct row rows[] = {
 	ROW(ext.func_seg.rec_len, 4, "its function information has records of 4 bytes"),
 	ROW(ext.func_seg.cnt, -1, "its function information is cut short"),
 	ROW(ext.func_seg.name, 4000, "its function information has a text at byte 4000"),
-	ROW(ext.func[0], 4, "its function information is for byte 4 of 32 of section xdp"),
-	ROW(ext.func[0], 32, "its function information is for byte 32 of 32 of section xdp"),
+	ROW(ext.func[0], 4, "its function information is for byte 4 of 40 of section xdp"),
+	ROW(ext.func[0], 40, "its function information is for byte 40 of 40 of section xdp"),
 	ROW(ext.func[1], 70, "its function information refers to type 70 of 12"),
 	ROW(ext.line[1], 4000, "its line information has a text at byte 4000"),
 	ROW(ext.line[2], 4000, "its line information has a text at byte 4000"),
