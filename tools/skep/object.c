@@ -123,7 +123,7 @@ static int open_checked(const char *path, const u8 *data, size_t len, struct bpf
 	struct port_text *err)
 {
 	char name[NAME_MAX + 1], reason[256];
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	const struct bpf_object_open_opts opts = {.sz = sizeof(opts), .object_name = name};
 	int ret_err = object_check(path, data, len, err);
 	struct bpf_object *object;
 
