@@ -38,10 +38,11 @@ struct diff {
 	struct skep inst;
 	struct map *maps[GEN_MAP_CNT];
 	int fds[GEN_MAP_CNT];
+	int prog_fd; /* the program last given to the kernel */
 	char *log;
 	bool list, lines;
 	u32 accepted, rejected, unsound, incomplete, other_err, other_line, other_insns,
-		unsupported, faults;
+		unsupported, faults, ran, other_result;
 };
 
 static const struct map_attr map_attrs[GEN_MAP_CNT] = {
@@ -141,6 +142,63 @@ static void take_line(const char *log, struct verdict *ret)
 	ret->insns = stats && !strncmp(stats, "processed ", 10) ? strtoul(stats + 10, NULL, 10) : 0;
 }
 
+/* Empties the maps of both sides, so that a run depends on nothing that came before. */
+static void clear_maps(struct diff *d)
+{
+	static const u8 zeros[64];
+
+	for (u32 m = 0; m < GEN_MAP_CNT; m++) {
+		u8 key[8] = {0}, values[64 * 64] = {0};
+		union bpf_attr attr = {
+			.map_fd = d->fds[m], .key = (uintptr_t)key, .value = (uintptr_t)values};
+
+		if (m == GEN_RODATA || m == GEN_WRONLY)
+			continue;
+		if (map_attrs[m].type == BPF_MAP_TYPE_HASH ||
+			map_attrs[m].type == BPF_MAP_TYPE_LPM_TRIE) {
+			union bpf_attr first = {.map_fd = d->fds[m], .next_key = (uintptr_t)key};
+			union bpf_attr gone = {.map_fd = d->fds[m], .key = (uintptr_t)key};
+
+			while (!sys_bpf(BPF_MAP_GET_NEXT_KEY, &first) &&
+				!sys_bpf(BPF_MAP_DELETE_ELEM, &gone))
+				;
+			while (!map_user_next_key(d->maps[m], NULL, key) &&
+				!map_user_delete(d->maps[m], key))
+				;
+			continue;
+		}
+		for (u32 i = 0; i < map_attrs[m].max_entries; i++) {
+			memcpy(key, &i, 4);
+			sys_bpf(BPF_MAP_UPDATE_ELEM, &attr);
+			map_user_update(d->maps[m], key,
+				map_attrs[m].type == BPF_MAP_TYPE_ARRAY ? zeros : values, 0);
+		}
+	}
+}
+
+/* What a run on a packet gave. */
+struct outcome {
+	int err;
+	u32 retval, len;
+	u8 data[512];
+};
+
+static void run_kernel(int fd, const u8 *packet, u32 len, struct outcome *ret)
+{
+	union bpf_attr attr = {0};
+
+	memset(ret, 0, sizeof(*ret));
+	attr.test.prog_fd = fd;
+	attr.test.data_in = (uintptr_t)packet;
+	attr.test.data_size_in = len;
+	attr.test.data_out = (uintptr_t)ret->data;
+	attr.test.data_size_out = sizeof(ret->data);
+	attr.test.repeat = 1;
+	ret->err = sys_bpf(BPF_PROG_TEST_RUN, &attr);
+	ret->retval = attr.test.retval;
+	ret->len = attr.test.data_size_out;
+}
+
 static void ask_kernel(struct diff *d, const struct gen_prog *prog, u32 level, struct verdict *ret)
 {
 	static struct bpf_insn insns[GEN_INSN_MAX];
@@ -163,10 +221,9 @@ static void ask_kernel(struct diff *d, const struct gen_prog *prog, u32 level, s
 	}
 	d->log[0] = '\0';
 	ret->err = sys_bpf(BPF_PROG_LOAD, &attr);
-	if (ret->err >= 0) {
-		close(ret->err);
+	d->prog_fd = ret->err;
+	if (ret->err >= 0)
 		ret->err = 0;
-	}
 	take_line(d->log, ret);
 }
 
@@ -188,23 +245,52 @@ static void take_log(void *arg, const char *text, size_t len)
 	buf_add(arg, text, len);
 }
 
-static void run_checked(struct diff *d, u64 seed, struct prog *prog)
+static int run_skep(struct prog *prog, const u8 *packet, u32 len, struct outcome *ret)
+{
+	struct prog_test_run io = {.data_in = packet,
+		.data_in_len = len,
+		.repeat = 1,
+		.data_out = ret->data,
+		.data_out_cap = sizeof(ret->data)};
+
+	memset(ret, 0, sizeof(*ret));
+	ret->err = vm_test_run(prog, &io);
+	ret->retval = io.ret_retval;
+	ret->len = io.ret_data_out_len;
+	return ret->err;
+}
+
+/* Runs an accepted program in checked mode; beside the kernel if all it does is determined. */
+static void run_both(struct diff *d, u64 seed, const struct gen_prog *gen, struct prog *prog)
 {
 	static const u32 lens[] = {14, 15, 34, 60, 128};
+	struct outcome k, s;
 	u8 packet[128];
 
 	for (u32 i = 0; i < sizeof(packet); i++)
 		packet[i] = (seed + 1) * (i + 3) >> 3;
+	if (gen->is_determined)
+		clear_maps(d);
 	for (u32 i = 0; i < ARRAY_SIZE(lens); i++) {
-		struct prog_test_run io = {.data_in = packet, .data_in_len = lens[i], .repeat = 1};
-		int err = vm_test_run(prog, &io);
-
-		if (err == -EFAULT) {
+		if (run_skep(prog, packet, lens[i], &s) == -EFAULT) {
 			d->faults++;
 			printf("seed %llu: accepted, and faults when run on %u bytes\n",
 				(unsigned long long)seed, lens[i]);
 			return;
 		}
+		if (!gen->is_determined || d->prog_fd < 0)
+			continue;
+		run_kernel(d->prog_fd, packet, lens[i], &k);
+		d->ran++;
+		if (k.err == s.err && k.retval == s.retval && k.len == s.len &&
+			!memcmp(k.data, s.data, sizeof(k.data)))
+			continue;
+		d->other_result++;
+		printf("seed %llu: on %u bytes the kernel gives %d, %u, %u bytes, skep %d, %u, %u "
+		       "bytes\n",
+			(unsigned long long)seed, lens[i], k.err, k.retval, k.len, s.err, s.retval,
+			s.len);
+		return;
 	}
 }
 
@@ -228,7 +314,7 @@ static void ask_skep(struct diff *d, u64 seed, const struct gen_prog *prog, u32 
 	take_line(buf_text(log), ret);
 	if (ret->err)
 		return;
-	run_checked(d, seed, loaded);
+	run_both(d, seed, prog, loaded);
 	obj_put(&loaded->obj);
 }
 
@@ -269,6 +355,8 @@ static void compare(struct diff *d, u64 seed, struct buf *log)
 	gen_prog(seed, &prog);
 	ask_kernel(d, &prog, 4, &k);
 	ask_skep(d, seed, &prog, 4, &s, log);
+	if (d->prog_fd >= 0)
+		close(d->prog_fd);
 	if (d->lines)
 		printf("%d %s\n", k.err, k.line);
 	if (k.err)
@@ -326,10 +414,12 @@ static int report(const struct diff *d)
 	       "accepted by skep only: %u, accepted by the kernel only: %u, not supported by skep: "
 	       "%u\n"
 	       "both reject, other errno: %u, other words: %u; same verdict, other work: %u\n"
-	       "accepted programs that fault in checked mode: %u\n",
+	       "accepted programs that fault in checked mode: %u; runs compared: %u, other "
+	       "results: %u\n",
 		all, d->accepted, d->rejected, d->unsound, d->incomplete, d->unsupported,
-		d->other_err, d->other_line, d->other_insns, d->faults);
-	if (d->unsound || d->faults || d->incomplete * 100 > all * COMPLETENESS_PERCENT)
+		d->other_err, d->other_line, d->other_insns, d->faults, d->ran, d->other_result);
+	if (d->unsound || d->faults || d->other_result ||
+		d->incomplete * 100 > all * COMPLETENESS_PERCENT)
 		return 1;
 	return 0;
 }

@@ -12,7 +12,8 @@ enum believed { UNINIT, NUMBER, CTX, PACKET, END, VALUE, MAYBE, STACK };
 
 struct gen {
 	u64 state;
-	bool is_wild; /* makes things up now and then */
+	bool is_wild;	    /* makes things up now and then */
+	bool is_determined; /* asks for no time and no random numbers, and clears its stack */
 	struct gen_prog *prog;
 	u8 kind[11];
 	u32 value_size;		/* of the map value last looked up */
@@ -386,7 +387,7 @@ static void branch(struct gen *g)
 
 static void helper(struct gen *g)
 {
-	switch (below(g, 8)) {
+	switch (g->is_determined ? 2 + below(g, 6) : below(g, 8)) {
 	case 0:
 		put(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_prandom_u32);
 		after_call(g, NUMBER);
@@ -536,13 +537,19 @@ static void end(struct gen *g, u32 from)
 
 		if (isa_is_lddw(insn))
 			i++;
-		else if (isa_is_jump(insn) && i + 1 + insn->off >= g->prog->cnt)
-			insn->off = g->prog->cnt - i - 2;
+		else if (isa_is_jump(insn) && i + 1 + insn->off >= g->prog->cnt - g->is_determined)
+			insn->off = g->prog->cnt - i - (g->is_determined ? 3 : 2);
 		else if (isa_is_jump(insn) && !g->is_wild &&
 			 isa_is_lddw(&g->prog->insns[i + insn->off]))
 			insn->off++;
 	}
 	g->fix_cnt = 0;
+}
+
+static void clear_stack(struct gen *g)
+{
+	for (s16 off = -8; off >= -64 && g->is_determined; off -= 8)
+		put(g, BPF_ST | BPF_MEM | BPF_DW, 10, 0, off, 0);
 }
 
 static void callee(struct gen *g, u32 call)
@@ -558,6 +565,7 @@ static void callee(struct gen *g, u32 call)
 		put(g, BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, below(g, 100));
 		g->kind[r] = NUMBER;
 	}
+	clear_stack(g);
 	for (u32 i = below(g, 8); i > 0; i--)
 		step(g);
 	end(g, start);
@@ -574,6 +582,7 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 
 	ret_prog->cnt = 0;
 	g.is_wild = one_in(&g, 3);
+	g.is_determined = ret_prog->is_determined = !g.is_wild && one_in(&g, 2);
 	ret_prog->flags = one_in(&g, 4) ? BPF_F_TEST_STATE_FREQ : 0;
 	if (one_in(&g, 16))
 		ret_prog->flags |= BPF_F_STRICT_ALIGNMENT;
@@ -596,6 +605,7 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 		if (g.kind[r] == UNINIT)
 			put(&g, BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, r);
 	}
+	clear_stack(&g);
 	for (u32 i = 2 + below(&g, 30); i > 0; i--)
 		step(&g);
 	end(&g, 0);
@@ -606,7 +616,7 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 		if (g.call_cnt < cnt)
 			break;
 	}
-	if (g.is_wild || one_in(&g, 10))
+	if (g.is_wild || (!g.is_determined && one_in(&g, 10)))
 		gen_mutate(seed + 7, ret_prog);
 }
 

@@ -25,6 +25,7 @@ enum gen_map {
 struct gen_prog {
 	u32 type;  /* BPF_PROG_TYPE_* */
 	u32 flags; /* BPF_F_* of the load */
+	bool is_determined; /* what it does depends on packet, context and maps only, as far as it was planned */
 	u32 cnt;
 	struct bpf_insn insns[GEN_INSN_MAX];
 };
