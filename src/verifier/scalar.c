@@ -6,6 +6,8 @@
  * 32-bit operation computes the sub-register and zero-extends. Rules and order are those of Linux 6.18,
  * because precision gained elsewhere would accept programs that Linux rejects.
  */
+#include <string.h>
+
 #include "base/bug.h"
 #include "isa/uapi.h"
 #include "verifier/scalar.h"
@@ -250,9 +252,15 @@ enum { ROUNDS = 3 };
 
 void vf_scalar_sync(struct vf_scalar *s)
 {
+	struct vf_scalar before;
+
 	learn_from_tnum(s);
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < ROUNDS; i++) {
+		before = *s;
 		learn_across_widths(s);
+		if (!memcmp(&before, s, sizeof(before)))
+			break; /* nothing left to learn: another round is the same */
+	}
 	learn_bits(s);
 	learn_from_tnum(s);
 }
