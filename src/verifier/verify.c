@@ -32,7 +32,8 @@ static int init(struct vf_env *env, const struct vf_params *params)
 	env->type = params->type;
 	env->mem_max = params->mem_max ? params->mem_max : VF_MEM_MAX;
 	env->insns_max = params->insns_max ? params->insns_max : VF_INSNS_MAX;
-	env->is_strict = params->flags & BPF_F_STRICT_ALIGNMENT;
+	env->is_strict = params->flags & BPF_F_STRICT_ALIGNMENT &&
+			 !(params->flags & BPF_F_ANY_ALIGNMENT);
 	if (!params->insn_cnt || params->insn_cnt > PROG_INSN_MAX)
 		return vf_complain(env, VF_C_INSN_CNT, params->insn_cnt, PROG_INSN_MAX);
 	env->insn_cnt = params->insn_cnt;
