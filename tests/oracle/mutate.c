@@ -1,7 +1,7 @@
 /*
  * Real programs with small defects, put to the running kernel and to skep: each program of the corpus is
  * loaded through libbpf into both engines, what libbpf gave them is kept, and copies with one to three
- * changed instructions are loaded into both. That skep accepts what the kernel rejects is the finding;
+ * changed instructions, some with a test flag, are loaded into both. That skep accepts what the kernel rejects is the finding;
  * other differences are counted.
  *
  * A mutant is known by object, program and its number: --only and --mutant show it again.
@@ -40,6 +40,7 @@ enum { KERNEL, SKEP, ENGINES };
 struct kept {
 	struct port *port;
 	union bpf_attr attr;
+	u32 flags; /* more flags of BPF_PROG_LOAD, of this mutant */
 	struct bpf_insn *insns;
 	u32 cnt;
 	char *log;
@@ -204,6 +205,7 @@ static void load(struct kept *kept)
 	attr.log_buf = (uintptr_t)kept->log;
 	attr.log_size = LOG_LEN;
 	attr.log_level = 4;
+	attr.prog_flags |= kept->flags;
 	kept->log[0] = 0;
 	kept->ret = kept->port->ops->bpf(kept->port, BPF_PROG_LOAD, &attr, sizeof(attr));
 	last_words(kept->log, "\n", kept->words);
@@ -213,9 +215,9 @@ static void load(struct kept *kept)
 
 static void say(const struct row *row, u32 no, const struct kept kept[ENGINES], const char *what)
 {
-	printf("%s: %s:%s mutant %u\n  kernel %ld %s\n  skep   %ld %s\n", what, row->object,
-		row->program, no, MIN(kept[KERNEL].ret, 0), kept[KERNEL].words,
-		MIN(kept[SKEP].ret, 0), kept[SKEP].words);
+	printf("%s: %s:%s mutant %u flags %#x\n  kernel %ld %s\n  skep   %ld %s\n", what,
+		row->object, row->program, no, kept[SKEP].flags, MIN(kept[KERNEL].ret, 0),
+		kept[KERNEL].words, MIN(kept[SKEP].ret, 0), kept[SKEP].words);
 }
 
 static void judge(
@@ -262,12 +264,15 @@ static void print(const struct kept *kept)
 static void try_mutant(const struct mutate *m, const struct row *row, struct kept kept[ENGINES],
 	struct bpf_insn *const originals[ENGINES], u32 no)
 {
+	static const u32 flags[] = {
+		0, 0, 0, BPF_F_TEST_STATE_FREQ, BPF_F_TEST_REG_INVARIANTS, BPF_F_STRICT_ALIGNMENT};
 	size_t len = kept[KERNEL].cnt * sizeof(struct bpf_insn);
 	u32 changes;
 
 	seed_from(row->program, m->seed, no);
 	for (int e = 0; e < ENGINES; e++)
 		memcpy(kept[e].insns, originals[e], len);
+	kept[KERNEL].flags = kept[SKEP].flags = flags[rnd(ARRAY_SIZE(flags))];
 	changes = 1 + rnd(CHANGES_MAX);
 	for (u32 c = 0, tries = 0; c < changes && tries < 100; tries++) {
 		u32 i = rnd(kept[KERNEL].cnt);
