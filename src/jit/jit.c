@@ -1,6 +1,6 @@
 /*
- * The driver: one pass over the instructions, then the jumps. Jumps have a fixed size, so offsets are
- * final when they are emitted and compilation is linear in the program.
+ * The driver: address space, flow, one pass over the instructions, then the jumps. Compilation is linear in
+ * the program.
  */
 #include "jit/jit.h"
 
@@ -12,9 +12,9 @@
 #include "jit/mem.h"
 #include "jit/target.h"
 
-enum { FIXUP_CAP_MIN = 64 };
+enum { FIXUP_CAP_MIN = 64, ENTRY_LEN_MAX = 4096 };
 
-void jit_add_fixup(struct jit *jit, u32 at, u32 target, bool is_call)
+void jit_add_fixup(struct jit *jit, u32 at, u64 target, enum jit_fix kind)
 {
 	struct jit_fixup *fixups;
 	u32 cap = jit->fixup_cap ? jit->fixup_cap * 2 : FIXUP_CAP_MIN;
@@ -29,7 +29,15 @@ void jit_add_fixup(struct jit *jit, u32 at, u32 target, bool is_call)
 		jit->fixup_cap = cap;
 	}
 	jit->fixups[jit->fixup_cnt++] = (struct jit_fixup){
-		.at = at, .target = target, .is_call = is_call};
+		.at = at, .target = target, .kind = kind};
+}
+
+bool jit_is_near(const struct jit *jit, const void *addr)
+{
+	const s64 first = (s64)((uintptr_t)addr - (uintptr_t)jit->base);
+	const s64 last = first - (s64)jit->room;
+
+	return first == (s32)first && last == (s32)last;
 }
 
 static u32 sub_end(const struct prog_code *code, u32 sub)
@@ -113,17 +121,24 @@ static bool has_tail_call(const struct prog_code *code)
 static void compile_sub(struct jit *jit, u32 *insn_off)
 {
 	const struct prog_code *code = jit->code;
+	u32 i = code->subs[jit->sub].start, len;
 
 	if (jit->is_crossed)
 		describe(jit, 0, code->insn_cnt);
 	else
-		describe(jit, code->subs[jit->sub].start, sub_end(code, jit->sub));
+		describe(jit, i, sub_end(code, jit->sub));
 	jit_target->prologue(jit);
-	for (u32 i = code->subs[jit->sub].start; i < sub_end(code, jit->sub) && !jit->err; i++) {
-		insn_off[i] = jit->out.len;
-		jit_target->insn(jit, i);
-		if (isa_is_lddw(&code->insns[i]))
-			insn_off[++i] = jit->out.len;
+	while (i < sub_end(code, jit->sub) && !jit->err) {
+		const u32 off = jit->out.len;
+
+		if (jit->flow.is_target[i])
+			jit->zext = 0;
+		len = jit_target->insn(jit, i);
+		insn_off[i] = off;
+		/* where there are several, the code of all but the first begins behind the whole */
+		for (u32 k = 1; k < len; k++)
+			insn_off[i + k] = jit->out.len;
+		i += len;
 	}
 }
 
@@ -135,54 +150,73 @@ static int find_sub(const struct prog_code *code, u32 start)
 	return -ENOENT;
 }
 
-/* A call goes to the function's prologue, a jump to the instruction itself. */
-static int patch_all(struct jit *jit, const u32 *sub_off, const u32 *insn_off)
+/* From instructions to byte offsets. */
+static int place_targets(struct jit *jit, const u32 *sub_off, const u32 *insn_off)
 {
 	for (u32 i = 0; i < jit->fixup_cnt; i++) {
-		const struct jit_fixup *fixup = &jit->fixups[i];
-		int sub = fixup->is_call ? find_sub(jit->code, fixup->target) : 0;
+		struct jit_fixup *fixup = &jit->fixups[i];
+		int sub;
 
-		if (sub < 0 || fixup->target >= jit->code->insn_cnt)
+		if (fixup->kind == JIT_FIX_ADDR)
+			continue;
+		if (fixup->target >= jit->code->insn_cnt)
 			return -EINVAL;
-		jit_target->patch(
-			jit, fixup, fixup->is_call ? sub_off[sub] : insn_off[fixup->target]);
+		sub = fixup->kind == JIT_FIX_CALL ? find_sub(jit->code, fixup->target) : 0;
+		if (sub < 0)
+			return -EINVAL;
+		fixup->target = fixup->kind == JIT_FIX_CALL ? sub_off[sub]
+							    : insn_off[fixup->target];
 	}
 	return 0;
 }
 
 static int compile(struct jit *jit, u32 *sub_off, u32 *insn_off)
 {
+	u32 *offs[] = {sub_off, insn_off};
+	const u32 cnts[] = {jit->code->sub_cnt, jit->code->insn_cnt + 1};
+	int err;
+
 	jit->has_tail_call = has_tail_call(jit->code);
 	jit->is_crossed = any_crossing(jit->code);
 	jit_target->entry(jit);
 	for (jit->sub = 0; jit->sub < jit->code->sub_cnt && !jit->err; jit->sub++) {
+		/* what falls into the function is past its prologue already */
+		if (jit->sub && jit->is_crossed)
+			jit_target->jump(jit, jit->code->subs[jit->sub].start);
 		sub_off[jit->sub] = jit->out.len;
 		compile_sub(jit, insn_off);
 	}
 	if (jit->err || jit->out.err)
 		return jit->err ? jit->err : -ENOMEM;
 	insn_off[jit->code->insn_cnt] = jit->out.len;
-	return patch_all(jit, sub_off, insn_off);
+	err = place_targets(jit, sub_off, insn_off);
+	return err ? err : jit_target->finish(jit, offs, cnts, ARRAY_SIZE(offs));
 }
 
-int jit_compile(const struct prog_code *code, const struct hlp_proto *const *helpers,
-	u32 helper_cnt, struct prog_image *ret_image)
+static int compile_with(const struct prog_code *code, const struct hlp_proto *const *helpers,
+	u32 helper_cnt, u32 features, struct prog_image *ret_image)
 {
-	struct jit jit = {.code = code, .helpers = helpers, .helper_cnt = helper_cnt};
-	struct jit_mem *mem = NULL;
-	u32 *sub_off = NULL, *insn_off = NULL;
+	struct jit jit = {.code = code,
+		.helpers = helpers,
+		.helper_cnt = helper_cnt,
+		.features = features,
+		.room = (size_t)code->insn_cnt * jit_target->insn_len_max + ENTRY_LEN_MAX};
+	u32 *sub_off = mem_array(code->sub_cnt, sizeof(*sub_off));
+	u32 *insn_off = mem_array(code->insn_cnt + 1, sizeof(*insn_off));
+	struct jit_mem *mem = mem_zalloc(sizeof(*mem));
 	int err = -ENOMEM;
 
-	if (!jit_target)
-		return -ENOSYS;
-	sub_off = mem_array(code->sub_cnt, sizeof(*sub_off));
-	insn_off = mem_array(code->insn_cnt + 1, sizeof(*insn_off));
-	mem = mem_zalloc(sizeof(*mem));
 	if (!sub_off || !insn_off || !mem)
 		goto free_all;
+	err = jit_flow_init(code, &jit.flow);
+	if (!err)
+		err = jit_mem_reserve(jit.room, (const void *)(uintptr_t)jit_compile, mem);
+	if (err)
+		goto free_all;
+	jit.base = mem->code;
 	err = compile(&jit, sub_off, insn_off);
 	if (!err)
-		err = jit_mem_new(jit.out.data, jit.out.len, mem);
+		err = jit_mem_fill(mem, jit.out.data, jit.out.len);
 	if (err)
 		goto free_all;
 	*ret_image = (struct prog_image){
@@ -196,13 +230,30 @@ int jit_compile(const struct prog_code *code, const struct hlp_proto *const *hel
 	};
 	goto free_work;
 free_all:
+	if (mem)
+		jit_mem_free(mem);
 	mem_free(mem);
 	mem_free(insn_off);
 	mem_free(sub_off);
 free_work:
+	jit_flow_done(&jit.flow);
 	mem_free(jit.fixups);
 	buf_done(&jit.out);
 	return err;
+}
+
+int jit_compile(const struct prog_code *code, const struct hlp_proto *const *helpers,
+	u32 helper_cnt, struct prog_image *ret_image)
+{
+	if (!jit_target)
+		return -ENOSYS;
+	return compile_with(code, helpers, helper_cnt, JIT_FUSE | jit_target->detect(), ret_image);
+}
+
+int jit_compile_plain(const struct prog_code *code, const struct hlp_proto *const *helpers,
+	u32 helper_cnt, struct prog_image *ret_image)
+{
+	return jit_target ? compile_with(code, helpers, helper_cnt, 0, ret_image) : -ENOSYS;
 }
 
 void jit_free(struct prog_image *image)

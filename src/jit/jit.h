@@ -16,6 +16,9 @@
  * instruction the JIT does not know; -EACCES: the host forbids executable memory. Thread-safe. */
 int jit_compile(const struct prog_code *code, const struct hlp_proto *const *helpers,
 	u32 helper_cnt, struct prog_image *ret_image);
+/* The same one instruction at a time and for any processor of this kind: what tests compare with. */
+int jit_compile_plain(const struct prog_code *code, const struct hlp_proto *const *helpers,
+	u32 helper_cnt, struct prog_image *ret_image);
 /* Takes an image that was never filled too. */
 void jit_free(struct prog_image *image);
 

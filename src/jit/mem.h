@@ -8,12 +8,16 @@
 #include "base/types.h"
 
 struct jit_mem {
-	u8 *code;   /* readable and executable */
+	u8 *code;   /* readable and executable once filled */
 	size_t len; /* bytes mapped, whole pages */
 };
 
-/* Copies len bytes of code into executable memory. -ENOMEM; -EACCES: the host forbids it. */
-int jit_mem_new(const void *code, size_t len, struct jit_mem *ret_mem);
+/* Takes len bytes of address space, within reach of 32-bit distances from near_addr if there is room.
+ * -ENOMEM. */
+int jit_mem_reserve(size_t len, const void *near_addr, struct jit_mem *ret_mem);
+/* Puts len bytes of code at the start of what was reserved and gives back the rest. -ENOMEM; -EACCES: the
+ * host forbids executable memory; mem stays reserved then. */
+int jit_mem_fill(struct jit_mem *mem, const void *code, size_t len);
 void jit_mem_free(struct jit_mem *mem);
 
 #endif

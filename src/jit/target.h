@@ -1,54 +1,82 @@
 /*
  * The contract between the driver and a machine. The driver walks functions and instructions, keeps the
- * offsets and resolves jumps; a machine turns one instruction at a time into bytes.
+ * offsets and resolves jumps; a machine turns instructions into bytes, one or a few at a time.
  */
 #ifndef JIT_TARGET_H
 #define JIT_TARGET_H
 
 #include "base/buf.h"
 #include "core/prog.h"
+#include "jit/flow.h"
 
-/* A place in the code whose distance to an instruction is not known yet. */
+enum jit_fix {
+	JIT_FIX_JUMP, /* to instruction `target` */
+	JIT_FIX_CALL, /* to the prologue of the function that begins at instruction `target` */
+	JIT_FIX_ADDR, /* to address `target`, which jit_is_near */
+};
+
+/* A place in the code whose distance to something is not known yet. */
 struct jit_fixup {
-	u32 at;	      /* byte offset in the code */
-	u32 target;   /* instruction index */
-	bool is_call; /* target begins a function: its prologue is meant */
+	u32 at; /* byte offset in the code */
+	u8 kind;
+	bool is_short; /* the machine's finish made it so */
+	u64 target;    /* for finish, a byte offset in place of an instruction */
 };
 
 struct jit {
 	const struct prog_code *code;
 	const struct hlp_proto *const *helpers;
 	u32 helper_cnt;
-	struct buf out; /* the code */
-	struct jit_fixup *fixups;
+	u32 features; /* what the machine's detect found and the caller left */
+	struct jit_flow flow;
+	const u8 *base; /* where the code will lie: [base, base + room) */
+	size_t room;
+	struct buf out;		  /* the code */
+	struct jit_fixup *fixups; /* by rising `at` */
 	u32 fixup_cnt, fixup_cap;
-	u32 sub;	 /* function being compiled */
+	u16 zext; /* bits: registers whose upper 32 bits are 0 before the instruction */
+	/* the function being compiled */
+	u32 sub;
 	u16 saved_regs;	 /* bits: callee-saved BPF registers that it writes */
 	u32 stack_depth; /* bytes */
 	bool uses_stack; /* it reads or writes R10 */
 	bool has_call;	 /* it calls, so its stack is kept aligned */
 	bool has_may_goto;
-	bool is_crossed;    /* some jump leads from one function into another */
-	bool has_tail_call; /* the program does, in any function */
-	int err;	    /* first -ENOMEM or -EINVAL */
+	/* the program */
+	bool is_crossed; /* some jump leads from one function into another */
+	bool has_tail_call;
+	int err; /* first -ENOMEM or -EINVAL */
 };
+
+/* Features that every machine has a bit for; its own begin at JIT_FEATURE_MACHINE. */
+enum { JIT_FUSE = 1, JIT_FEATURE_MACHINE = 2 };
 
 struct jit_target {
 	const char *name;
+	/* The most bytes that one instruction becomes. */
+	u32 insn_len_max;
+	/* Extensions of the processor it runs on, as bits of `features`. */
+	u32 (*detect)(void);
 	/* The C entry f(ctx, run): saves what C expects, calls function 0, returns r0. Emitted first. */
 	void (*entry)(struct jit *jit);
 	/* Before the first instruction of a function; jit->sub and what describes it are set. */
 	void (*prologue)(struct jit *jit);
-	/* One instruction; ld_imm64 has both slots. jit->err -EINVAL: not known. */
-	void (*insn)(struct jit *jit, u32 idx);
-	/* Writes the distance from a fixup to byte offset dest. */
-	void (*patch)(struct jit *jit, const struct jit_fixup *fixup, u32 dest);
+	/* A jump to instruction idx. */
+	void (*jump)(struct jit *jit, u32 idx);
+	/* The instruction at idx, and with JIT_FUSE perhaps some that follow it and are no jump's target;
+	 * returns the slots it took. jit->err -EINVAL: not known. */
+	u32 (*insn)(struct jit *jit, u32 idx);
+	/* Fills in the fixups, whose targets are byte offsets now. May make code shorter: then it moves
+	 * the rising offsets too. -ENOMEM. */
+	int (*finish)(struct jit *jit, u32 *offs[], const u32 cnts[], u32 array_cnt);
 };
 
 /* The machine this build runs on; NULL: none. */
 extern const struct jit_target *const jit_target;
 
-/* Notes that the bytes at `at` (an offset in jit->out) depend on where insn target lies. */
-void jit_add_fixup(struct jit *jit, u32 at, u32 target, bool is_call);
+/* Notes that the bytes at `at` (an offset in jit->out) depend on where target lies. */
+void jit_add_fixup(struct jit *jit, u32 at, u64 target, enum jit_fix kind);
+/* Can all of the code reach addr with a signed distance of 32 bits? */
+bool jit_is_near(const struct jit *jit, const void *addr);
 
 #endif

@@ -14,6 +14,7 @@ enum {
 	REX = 0x40,
 	REX_W = 8,
 	REX_R = 4,
+	REX_X = 2,
 	REX_B = 1,
 	LOCK = 0xf0,
 	OPERAND16 = 0x66,
@@ -44,6 +45,17 @@ static void modrm_reg(struct buf *out, u8 reg, u8 rm)
 	byte(out, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
+/* The prefix of an operand in memory. */
+static void rex_mem(struct buf *out, bool w, u8 reg, struct x86_mem mem, bool need)
+{
+	u8 bits = (w ? REX_W : 0) | (reg & 8 ? REX_R : 0) | (mem.base & 8 ? REX_B : 0);
+
+	if (mem.scale && mem.index & 8)
+		bits |= REX_X;
+	if (bits || need)
+		byte(out, REX | bits);
+}
+
 static void modrm_mem(struct buf *out, u8 reg, struct x86_mem mem)
 {
 	u8 base = mem.base & 7, mod = 2;
@@ -52,9 +64,14 @@ static void modrm_mem(struct buf *out, u8 reg, struct x86_mem mem)
 		mod = 0;
 	else if (mem.disp == (s8)mem.disp)
 		mod = 1;
-	byte(out, mod << 6 | (reg & 7) << 3 | base);
-	if (base == RSP)
-		byte(out, 0x24);
+	if (mem.scale) {
+		byte(out, mod << 6 | (reg & 7) << 3 | RSP);
+		byte(out, __builtin_ctz(mem.scale) << 6 | (mem.index & 7) << 3 | base);
+	} else {
+		byte(out, mod << 6 | (reg & 7) << 3 | base);
+		if (base == RSP)
+			byte(out, 0x24);
+	}
 	if (mod == 1)
 		byte(out, mem.disp);
 	else if (mod == 2)
@@ -70,14 +87,14 @@ static void op_rr(struct buf *out, bool w, u8 op, u8 reg, u8 rm)
 
 static void op_mem(struct buf *out, bool w, u8 op, u8 reg, struct x86_mem mem)
 {
-	rex(out, w, reg, mem.base, false);
+	rex_mem(out, w, reg, mem, false);
 	byte(out, op);
 	modrm_mem(out, reg, mem);
 }
 
 static void op2_mem(struct buf *out, bool w, u8 op, u8 reg, struct x86_mem mem)
 {
-	rex(out, w, reg, mem.base, false);
+	rex_mem(out, w, reg, mem, false);
 	byte(out, TWO_BYTE);
 	byte(out, op);
 	modrm_mem(out, reg, mem);
@@ -99,6 +116,30 @@ void x86_alu_ri(struct buf *out, enum x86_alu op, bool w, enum x86_reg dst, s32 
 		imm32(out, imm);
 }
 
+void x86_alu_rm(struct buf *out, enum x86_alu op, bool w, enum x86_reg dst, struct x86_mem mem)
+{
+	op_mem(out, w, op | 2, dst, mem);
+}
+
+void x86_alu_mr(struct buf *out, enum x86_alu op, u32 len, struct x86_mem mem, enum x86_reg src)
+{
+	if (len == 2)
+		byte(out, OPERAND16);
+	rex_mem(out, len == 8, src, mem, len == 1 && src >= RSP);
+	byte(out, len == 1 ? op & ~1 : op);
+	modrm_mem(out, src, mem);
+}
+
+void x86_alu_mi(struct buf *out, enum x86_alu op, u32 len, struct x86_mem mem, s32 imm)
+{
+	bool is_short = len == 1 || imm == (s8)imm;
+
+	if (len == 2)
+		byte(out, OPERAND16);
+	op_mem(out, len == 8, len == 1 ? 0x80 : is_short ? 0x83 : 0x81, op >> 3, mem);
+	buf_add(out, &imm, is_short ? 1 : MIN(len, 4u));
+}
+
 void x86_test_rr(struct buf *out, bool w, enum x86_reg a, enum x86_reg b)
 {
 	op_rr(out, w, 0x85, b, a);
@@ -106,6 +147,14 @@ void x86_test_rr(struct buf *out, bool w, enum x86_reg a, enum x86_reg b)
 
 void x86_test_ri(struct buf *out, bool w, enum x86_reg a, s32 imm)
 {
+	if (imm >= 0 && imm <= INT8_MAX) { /* the sign bit of the byte is 0, as that of the whole */
+		rex(out, false, 0, a, a >= RSP);
+		byte(out, 0xf6);
+		modrm_reg(out, 0, a);
+		byte(out, imm);
+		return;
+	}
+	w = w && imm < 0;
 	op_rr(out, w, 0xf7, 0, a);
 	imm32(out, imm);
 }
@@ -187,6 +236,37 @@ void x86_bswap(struct buf *out, bool w, enum x86_reg dst)
 	byte(out, 0xc8 | (dst & 7));
 }
 
+/* Three-byte VEX: map 2 is 0f 38, map 3 is 0f 3a; pp 1, 2, 3 stands for 66, f3, f2. */
+static void vex(struct buf *out, u8 map, u8 pp, bool w, u8 reg, u8 vvvv, u8 rm)
+{
+	byte(out, 0xc4);
+	byte(out, (reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | map);
+	byte(out, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | pp);
+}
+
+void x86_shiftx(struct buf *out, enum x86_shift op, bool w, enum x86_reg dst, enum x86_reg src,
+	enum x86_reg count)
+{
+	vex(out, 2, op == X86_SHL ? 1 : op == X86_SHR ? 3 : 2, w, dst, count, src);
+	byte(out, 0xf7);
+	modrm_reg(out, dst, src);
+}
+
+void x86_rorx(struct buf *out, bool w, enum x86_reg dst, enum x86_reg src, u8 imm)
+{
+	vex(out, 3, 3, w, dst, 0, src);
+	byte(out, 0xf0);
+	modrm_reg(out, dst, src);
+	byte(out, imm);
+}
+
+void x86_mulx(struct buf *out, bool w, enum x86_reg hi, enum x86_reg lo, enum x86_reg src)
+{
+	vex(out, 2, 3, w, hi, lo, src);
+	byte(out, 0xf6);
+	modrm_reg(out, hi, src);
+}
+
 void x86_movzx_rr(struct buf *out, u32 len, enum x86_reg dst, enum x86_reg src)
 {
 	if (len == 4) {
@@ -219,6 +299,17 @@ void x86_load(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem)
 		op2_mem(out, false, len == 1 ? 0xb6 : 0xb7, dst, mem);
 }
 
+void x86_load_be(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem)
+{
+	if (len == 2)
+		byte(out, OPERAND16);
+	rex_mem(out, len == 8, dst, mem, false);
+	byte(out, TWO_BYTE);
+	byte(out, 0x38);
+	byte(out, 0xf0);
+	modrm_mem(out, dst, mem);
+}
+
 void x86_load_sx(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem)
 {
 	if (len == 4)
@@ -231,7 +322,7 @@ void x86_store(struct buf *out, u32 len, struct x86_mem mem, enum x86_reg src)
 {
 	if (len == 2)
 		byte(out, OPERAND16);
-	rex(out, len == 8, src, mem.base, len == 1 && src >= RSP);
+	rex_mem(out, len == 8, src, mem, len == 1 && src >= RSP);
 	byte(out, len == 1 ? 0x88 : 0x89);
 	modrm_mem(out, src, mem);
 }
@@ -244,9 +335,9 @@ void x86_store_imm(struct buf *out, u32 len, struct x86_mem mem, s32 imm)
 	buf_add(out, &imm, MIN(len, 4u));
 }
 
-void x86_lea(struct buf *out, enum x86_reg dst, struct x86_mem mem)
+void x86_lea(struct buf *out, bool w, enum x86_reg dst, struct x86_mem mem)
 {
-	op_mem(out, true, 0x8d, dst, mem);
+	op_mem(out, w, 0x8d, dst, mem);
 }
 
 void x86_lock_alu(struct buf *out, enum x86_alu op, bool w, struct x86_mem mem, enum x86_reg src)
@@ -302,6 +393,31 @@ void x86_call_reg(struct buf *out, enum x86_reg reg)
 void x86_jmp_reg(struct buf *out, enum x86_reg reg)
 {
 	op_rr(out, false, 0xff, 4, reg);
+}
+
+u32 x86_jmp8(struct buf *out)
+{
+	byte(out, 0xeb);
+	byte(out, 0);
+	return out->len - 1;
+}
+
+u32 x86_jcc8(struct buf *out, enum x86_cc cc)
+{
+	byte(out, 0x70 | cc);
+	byte(out, 0);
+	return out->len - 1;
+}
+
+void x86_patch8(struct buf *out, u32 at, u32 dest)
+{
+	if (!out->err)
+		out->data[at] = (char)(dest - (at + 1));
+}
+
+void x86_here8(struct buf *out, u32 at)
+{
+	x86_patch8(out, at, out->len);
 }
 
 static u32 distance(struct buf *out)

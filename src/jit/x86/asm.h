@@ -40,13 +40,21 @@ enum x86_cc {
 	X86_G = 0xf,
 };
 
+/* [base + index * scale + disp]; scale 0: no index */
 struct x86_mem {
 	enum x86_reg base;
 	s32 disp;
+	enum x86_reg index; /* not rsp */
+	u8 scale;	    /* 1, 2, 4 or 8 */
 };
 
 void x86_alu_rr(struct buf *out, enum x86_alu op, bool w, enum x86_reg dst, enum x86_reg src);
 void x86_alu_ri(struct buf *out, enum x86_alu op, bool w, enum x86_reg dst, s32 imm);
+/* dst op= [mem] */
+void x86_alu_rm(struct buf *out, enum x86_alu op, bool w, enum x86_reg dst, struct x86_mem mem);
+/* [mem] op= src, of len (1, 2, 4, 8) bytes */
+void x86_alu_mr(struct buf *out, enum x86_alu op, u32 len, struct x86_mem mem, enum x86_reg src);
+void x86_alu_mi(struct buf *out, enum x86_alu op, u32 len, struct x86_mem mem, s32 imm);
 void x86_test_rr(struct buf *out, bool w, enum x86_reg a, enum x86_reg b);
 void x86_test_ri(struct buf *out, bool w, enum x86_reg a, s32 imm);
 void x86_mov_rr(struct buf *out, bool w, enum x86_reg dst, enum x86_reg src);
@@ -62,15 +70,22 @@ void x86_shift_ri(struct buf *out, enum x86_shift op, bool w, enum x86_reg dst, 
 void x86_shift_cl(struct buf *out, enum x86_shift op, bool w, enum x86_reg dst);
 void x86_rol16_8(struct buf *out, enum x86_reg dst);
 void x86_bswap(struct buf *out, bool w, enum x86_reg dst);
+/* BMI2: dst = src shifted by count; dst = src rotated right; rdx * src into hi and lo (the same: hi). */
+void x86_shiftx(struct buf *out, enum x86_shift op, bool w, enum x86_reg dst, enum x86_reg src,
+	enum x86_reg count);
+void x86_rorx(struct buf *out, bool w, enum x86_reg dst, enum x86_reg src, u8 imm);
+void x86_mulx(struct buf *out, bool w, enum x86_reg hi, enum x86_reg lo, enum x86_reg src);
 /* Low len (1, 2, 4) bytes of src, extended to 64 (w) or 32 bits. */
 void x86_movzx_rr(struct buf *out, u32 len, enum x86_reg dst, enum x86_reg src);
 void x86_movsx_rr(struct buf *out, u32 len, bool w, enum x86_reg dst, enum x86_reg src);
 /* Loads of len (1, 2, 4, 8) bytes, extended to 64 bits. */
 void x86_load(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem);
+/* MOVBE: len 2 (upper bits of dst kept), 4, 8 */
+void x86_load_be(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem);
 void x86_load_sx(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem);
 void x86_store(struct buf *out, u32 len, struct x86_mem mem, enum x86_reg src);
 void x86_store_imm(struct buf *out, u32 len, struct x86_mem mem, s32 imm);
-void x86_lea(struct buf *out, enum x86_reg dst, struct x86_mem mem);
+void x86_lea(struct buf *out, bool w, enum x86_reg dst, struct x86_mem mem);
 /* lock op [mem], src */
 void x86_lock_alu(struct buf *out, enum x86_alu op, bool w, struct x86_mem mem, enum x86_reg src);
 void x86_lock_xadd(struct buf *out, bool w, struct x86_mem mem, enum x86_reg src);
@@ -82,6 +97,12 @@ void x86_leave(struct buf *out);
 void x86_ret(struct buf *out);
 void x86_call_reg(struct buf *out, enum x86_reg reg);
 void x86_jmp_reg(struct buf *out, enum x86_reg reg);
+/* Jumps over less than 128 bytes: return the offset of the distance, for x86_patch8. */
+u32 x86_jmp8(struct buf *out);
+u32 x86_jcc8(struct buf *out, enum x86_cc cc);
+/* The jump at `at` leads to what comes next. */
+void x86_here8(struct buf *out, u32 at);
+void x86_patch8(struct buf *out, u32 at, u32 dest);
 /* Jumps and calls with a 32-bit distance that is filled in later; return the offset of the distance. */
 u32 x86_jmp(struct buf *out);
 u32 x86_jcc(struct buf *out, enum x86_cc cc);

@@ -14,10 +14,14 @@ static bool has_helper(const struct jit *jit, s32 id)
 	return id >= 0 && (u32)id < jit->helper_cnt && jit->helpers[id] && jit->helpers[id]->fn;
 }
 
-static void call_address(struct buf *out, u64 addr)
+static void call_address(struct jit *jit, const void *addr)
 {
-	x86_mov_ri(out, RAX, addr);
-	x86_call_reg(out, RAX);
+	if (jit_is_near(jit, addr)) {
+		jit_add_fixup(jit, x86_call(&jit->out), (uintptr_t)addr, JIT_FIX_ADDR);
+		return;
+	}
+	x86_mov_ri(&jit->out, RAX, (uintptr_t)addr);
+	x86_call_reg(&jit->out, RAX);
 }
 
 /* R2 the array, R3 the index: see tail_call_target(). What R4 and R5 held is lost either way. */
@@ -30,24 +34,24 @@ static void tail_call(struct jit *jit)
 	x86_mov_rr(out, false, RDX, RDX);
 	x86_load(out, 4, TMP, (struct x86_mem){RSI, offsetof(struct map_progs, map.max_entries)});
 	x86_alu_rr(out, X86_CMP, true, RDX, TMP);
-	past_end = x86_jcc(out, X86_AE);
+	past_end = x86_jcc8(out, X86_AE);
 	x86_load(out, 4, TMP, calls);
 	x86_alu_ri(out, X86_CMP, false, TMP, TAIL_CALL_MAX);
-	too_many = x86_jcc(out, X86_AE);
+	too_many = x86_jcc8(out, X86_AE);
 	x86_load(out, 8, RSI, (struct x86_mem){RSI, offsetof(struct map_progs, progs)});
 	x86_shift_ri(out, X86_SHL, true, RDX, 3);
 	x86_alu_rr(out, X86_ADD, true, RSI, RDX);
 	x86_load(out, 8, TMP2, (struct x86_mem){RSI, 0});
 	x86_test_rr(out, true, TMP2, TMP2);
-	empty = x86_jcc(out, X86_E);
+	empty = x86_jcc8(out, X86_E);
 	x86_alu_ri(out, X86_ADD, false, TMP, 1);
 	x86_store(out, 4, calls, TMP);
 	x86_load(out, 8, TMP2, (struct x86_mem){TMP2, offsetof(struct prog, image.func0)});
 	x86_drop_frame(jit);
 	x86_jmp_reg(out, TMP2);
-	x86_patch(out, past_end, out->len);
-	x86_patch(out, too_many, out->len);
-	x86_patch(out, empty, out->len);
+	x86_here8(out, past_end);
+	x86_here8(out, too_many);
+	x86_here8(out, empty);
 }
 
 /* What code no verifier has seen calls by a number that is no helper's. */
@@ -73,7 +77,7 @@ static void call_register(struct jit *jit, enum x86_reg reg)
 	x86_mov_ri(out, RDI, (uintptr_t)jit->helpers);
 	x86_mov_ri(out, RSI, jit->helper_cnt);
 	x86_mov_rr(out, true, RDX, TMP);
-	call_address(out, (uintptr_t)find_helper);
+	call_address(jit, (const void *)(uintptr_t)find_helper);
 	x86_mov_rr(out, true, TMP, RAX);
 	for (u32 i = ARRAY_SIZE(args); i-- > 0;)
 		x86_pop(out, args[i]);
@@ -90,7 +94,7 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		return;
 	}
 	if (insn->src_reg == BPF_PSEUDO_CALL) {
-		jit_add_fixup(jit, x86_call(out), idx + 1 + (u32)insn->imm, true);
+		jit_add_fixup(jit, x86_call(out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
 		return;
 	}
 	if (insn->src_reg || !has_helper(jit, insn->imm)) {
@@ -102,5 +106,5 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		return;
 	}
 	x86_mov_rr(out, true, R9, RUN);
-	call_address(out, (uintptr_t)jit->helpers[insn->imm]->fn);
+	call_address(jit, (const void *)(uintptr_t)jit->helpers[insn->imm]->fn);
 }

@@ -1,6 +1,7 @@
 /*
  * BPF to x86-64, one instruction at a time.
  */
+#include <cpuid.h>
 #include <errno.h>
 
 #include "isa/isa.h"
@@ -8,75 +9,28 @@
 
 /* Shifts by a register need the count in cl, and rcx is R4. x86 masks the count as BPF does. */
 static void shift_reg(
-	struct buf *out, enum x86_shift op, bool w, enum x86_reg dst, enum x86_reg src)
+	struct jit *jit, enum x86_shift op, bool w, enum x86_reg dst, enum x86_reg src, u32 idx)
 {
-	if (src == RCX && dst != RCX) {
+	struct buf *out = &jit->out;
+	const bool keeps_rcx = x86_is_live(jit, idx, BPF_REG_4);
+
+	if (jit->features & X86_BMI2) {
+		x86_shiftx(out, op, w, dst, dst, src);
+	} else if (src == RCX && dst != RCX) {
 		x86_shift_cl(out, op, w, dst);
-		return;
-	}
-	x86_mov_rr(out, true, TMP, dst == RCX ? dst : RCX);
-	if (dst == RCX) { /* shift the copy */
+	} else if (dst == RCX) { /* shift a copy */
+		x86_mov_rr(out, true, TMP, RCX);
 		x86_mov_rr(out, false, RCX, src);
 		x86_shift_cl(out, op, w, TMP);
+		x86_mov_rr(out, true, RCX, TMP);
 	} else {
+		if (keeps_rcx)
+			x86_mov_rr(out, true, TMP, RCX);
 		x86_mov_rr(out, false, RCX, src);
 		x86_shift_cl(out, op, w, dst);
+		if (keeps_rcx)
+			x86_mov_rr(out, true, RCX, TMP);
 	}
-	x86_mov_rr(out, true, RCX, TMP);
-}
-
-/* The machine's division needs rax and rdx and faults on 0 and on the one signed overflow. BPF: x / 0 = 0,
- * x % 0 = x, and INT_MIN / -1 wraps. Divisor in TMP, rax and rdx kept in TMP2 and TMP3. */
-static void divide(struct buf *out, bool w, bool is_mod, bool is_signed, enum x86_reg dst)
-{
-	enum x86_reg result = is_mod ? RDX : RAX;
-	u32 to_zero, to_minus = 0, to_end_zero, to_end_minus = 0;
-
-	x86_test_rr(out, w, TMP, TMP);
-	to_zero = x86_jcc(out, X86_E);
-	if (is_signed) {
-		x86_alu_ri(out, X86_CMP, w, TMP, -1);
-		to_minus = x86_jcc(out, X86_E);
-	}
-	x86_mov_rr(out, true, TMP2, RAX);
-	x86_mov_rr(out, true, TMP3, RDX);
-	x86_mov_rr(out, w, RAX, dst);
-	if (is_signed)
-		x86_cqo(out, w);
-	else
-		x86_alu_rr(out, X86_XOR, false, RDX, RDX);
-	x86_unary(out, is_signed ? X86_IDIV : X86_DIV, w, TMP);
-	x86_mov_rr(out, w, TMP, result);
-	x86_mov_rr(out, true, RAX, TMP2);
-	x86_mov_rr(out, true, RDX, TMP3);
-	x86_mov_rr(out, w, dst, TMP);
-	to_end_zero = x86_jmp(out);
-	if (is_signed) {
-		x86_patch(out, to_minus, out->len);
-		if (is_mod)
-			x86_alu_rr(out, X86_XOR, false, dst, dst);
-		else
-			x86_unary(out, X86_NEG, w, dst);
-		to_end_minus = x86_jmp(out);
-	}
-	x86_patch(out, to_zero, out->len);
-	if (!is_mod)
-		x86_alu_rr(out, X86_XOR, false, dst, dst);
-	else if (!w)
-		x86_mov_rr(out, false, dst, dst);
-	x86_patch(out, to_end_zero, out->len);
-	if (is_signed)
-		x86_patch(out, to_end_minus, out->len);
-}
-
-static void emit_div(
-	struct buf *out, const struct bpf_insn *insn, bool w, enum x86_reg dst, enum x86_reg src)
-{
-	if (BPF_SRC(insn->code) == BPF_X)
-		x86_mov_rr(out, true, TMP, src);
-	else
-		x86_mov_ri(out, TMP, (s64)insn->imm);
-	divide(out, w, BPF_OP(insn->code) == BPF_MOD, insn->off == 1, dst);
 }
 
 static void emit_end(struct jit *jit, const struct bpf_insn *insn, enum x86_reg dst)
@@ -114,7 +68,10 @@ static void emit_mov(
 		return;
 	}
 	switch (insn->off) {
-	case 0: x86_mov_rr(out, w, dst, src); break;
+	case 0:
+		if (dst != src || (!w && !(jit->zext & 1 << insn->dst_reg)))
+			x86_mov_rr(out, w, dst, src);
+		break;
 	case 8:
 	case 16:
 	case 32: x86_movsx_rr(out, insn->off / 8, w, dst, src); break;
@@ -122,25 +79,29 @@ static void emit_mov(
 	}
 }
 
-static void emit_shift(struct buf *out, const struct bpf_insn *insn, enum x86_shift op, bool w,
-	enum x86_reg dst, enum x86_reg src)
+static void emit_shift(struct jit *jit, const struct bpf_insn *insn, enum x86_shift op, bool w,
+	enum x86_reg dst, enum x86_reg src, u32 idx)
 {
 	if (BPF_SRC(insn->code) == BPF_X)
-		shift_reg(out, op, w, dst, src);
+		shift_reg(jit, op, w, dst, src, idx);
 	else
-		x86_shift_ri(out, op, w, dst, insn->imm & (w ? 63 : 31));
+		x86_shift_ri(&jit->out, op, w, dst, insn->imm & (w ? 63 : 31));
 }
 
 static void emit_two(struct buf *out, const struct bpf_insn *insn, enum x86_alu op, bool w,
 	enum x86_reg dst, enum x86_reg src)
 {
-	if (BPF_SRC(insn->code) == BPF_X)
+	if (BPF_SRC(insn->code) == BPF_X && op == X86_XOR && dst == src)
+		x86_alu_rr(out, op, false, dst, dst);
+	else if (BPF_SRC(insn->code) == BPF_X)
 		x86_alu_rr(out, op, w, dst, src);
+	else if (op == X86_AND && insn->imm >= 0)
+		x86_alu_ri(out, op, false, dst, insn->imm);
 	else
 		x86_alu_ri(out, op, w, dst, insn->imm);
 }
 
-static void emit_alu(struct jit *jit, const struct bpf_insn *insn)
+static void emit_alu(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
 	struct buf *out = &jit->out;
 	bool w = BPF_CLASS(insn->code) == BPF_ALU64;
@@ -152,12 +113,12 @@ static void emit_alu(struct jit *jit, const struct bpf_insn *insn)
 	case BPF_AND: emit_two(out, insn, X86_AND, w, dst, src); break;
 	case BPF_OR: emit_two(out, insn, X86_OR, w, dst, src); break;
 	case BPF_XOR: emit_two(out, insn, X86_XOR, w, dst, src); break;
-	case BPF_LSH: emit_shift(out, insn, X86_SHL, w, dst, src); break;
-	case BPF_RSH: emit_shift(out, insn, X86_SHR, w, dst, src); break;
-	case BPF_ARSH: emit_shift(out, insn, X86_SAR, w, dst, src); break;
+	case BPF_LSH: emit_shift(jit, insn, X86_SHL, w, dst, src, idx); break;
+	case BPF_RSH: emit_shift(jit, insn, X86_SHR, w, dst, src, idx); break;
+	case BPF_ARSH: emit_shift(jit, insn, X86_SAR, w, dst, src, idx); break;
 	case BPF_NEG: x86_unary(out, X86_NEG, w, dst); break;
 	case BPF_DIV:
-	case BPF_MOD: emit_div(out, insn, w, dst, src); break;
+	case BPF_MOD: x86_divide(jit, insn, idx); break;
 	case BPF_MOV: emit_mov(jit, insn, w, dst, src); break;
 	case BPF_END: emit_end(jit, insn, dst); break;
 	case BPF_MUL:
@@ -177,7 +138,7 @@ static void emit_fetch_loop(
 	enum x86_reg value = src;
 	u32 loop, again;
 
-	x86_lea(out, TMP3, mem); /* the base may be rax */
+	x86_lea(out, true, TMP3, mem); /* the base may be rax */
 	mem = (struct x86_mem){.base = TMP3};
 	x86_mov_rr(out, true, TMP, RAX);
 	if (src == RAX)
@@ -249,17 +210,24 @@ static const u8 cc_of[] = {
 	[BPF_JSLE >> 4] = X86_LE,
 };
 
+u8 x86_cc_of(u8 code)
+{
+	return BPF_OP(code) >> 4 < ARRAY_SIZE(cc_of) ? cc_of[BPF_OP(code) >> 4] : 0;
+}
+
 static void emit_cond(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
 	struct buf *out = &jit->out;
 	bool w = BPF_CLASS(insn->code) == BPF_JMP, is_test = BPF_OP(insn->code) == BPF_JSET;
 	enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
-	u8 cc = BPF_OP(insn->code) >> 4 < ARRAY_SIZE(cc_of) ? cc_of[BPF_OP(insn->code) >> 4] : 0;
+	u8 cc = x86_cc_of(insn->code);
 
 	if (!cc) {
 		jit->err = -EINVAL;
 		return;
 	}
+	if (!insn->off)
+		return;
 	if (BPF_SRC(insn->code) == BPF_X && is_test)
 		x86_test_rr(out, w, dst, src);
 	else if (BPF_SRC(insn->code) == BPF_X)
@@ -270,14 +238,16 @@ static void emit_cond(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		x86_test_rr(out, w, dst, dst);
 	else
 		x86_alu_ri(out, X86_CMP, w, dst, insn->imm);
-	jit_add_fixup(jit, x86_jcc(out, cc), idx + 1 + insn->off, false);
+	jit_add_fixup(jit, x86_jcc(out, cc), idx + 1 + (u32)insn->off, JIT_FIX_JUMP);
 }
 
 static void emit_jump(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
 	switch (BPF_OP(insn->code)) {
 	case BPF_JA:
-		jit_add_fixup(jit, x86_jmp(&jit->out), idx + 1 + isa_jump_off(insn), false);
+		if (isa_jump_off(insn))
+			jit_add_fixup(jit, x86_jmp(&jit->out), idx + 1 + (u32)isa_jump_off(insn),
+				JIT_FIX_JUMP);
 		break;
 	case BPF_CALL: x86_emit_call(jit, insn, idx); break;
 	case BPF_JCOND: x86_may_goto(jit, insn, idx); break;
@@ -289,7 +259,7 @@ static void emit_jump(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 	}
 }
 
-static void emit_insn(struct jit *jit, u32 idx)
+static void emit_one(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *insn = &jit->code->insns[idx];
 	struct buf *out = &jit->out;
@@ -305,7 +275,7 @@ static void emit_insn(struct jit *jit, u32 idx)
 	src_mem.base = x86_reg_of(insn->src_reg);
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:
-	case BPF_ALU64: emit_alu(jit, insn); return;
+	case BPF_ALU64: emit_alu(jit, insn, idx); return;
 	case BPF_JMP:
 	case BPF_JMP32: emit_jump(jit, insn, idx); return;
 	}
@@ -325,17 +295,83 @@ static void emit_insn(struct jit *jit, u32 idx)
 	}
 }
 
-static void patch(struct jit *jit, const struct jit_fixup *fixup, u32 dest)
+/* Registers whose upper half an instruction of class ALU64 leaves 0, given those before it. */
+static bool alu64_clears(const struct jit *jit, const struct bpf_insn *insn)
 {
-	x86_patch(&jit->out, fixup->at, dest);
+	const bool is_const = BPF_SRC(insn->code) == BPF_K;
+
+	switch (BPF_OP(insn->code)) {
+	case BPF_MOV:
+		return is_const ? insn->imm >= 0 : !insn->off && (jit->zext & 1 << insn->src_reg);
+	case BPF_AND:
+		return is_const ? insn->imm >= 0
+				: jit->zext & (1 << insn->dst_reg | 1 << insn->src_reg);
+	case BPF_RSH: return (is_const && insn->imm >= 32) || jit->zext & 1 << insn->dst_reg;
+	case BPF_OR:
+	case BPF_XOR:
+		return jit->zext & 1 << insn->dst_reg &&
+		       (is_const ? insn->imm >= 0 : jit->zext & 1 << insn->src_reg);
+	case BPF_END: return insn->imm < 64;
+	default: return false;
+	}
+}
+
+static bool clears_upper(const struct jit *jit, const struct bpf_insn *insn)
+{
+	switch (BPF_CLASS(insn->code)) {
+	case BPF_ALU: return BPF_OP(insn->code) != BPF_END || insn->imm < 64;
+	case BPF_ALU64: return alu64_clears(jit, insn);
+	case BPF_LDX: return BPF_MODE(insn->code) == BPF_MEM && isa_access_len(insn) < 8;
+	case BPF_STX: return isa_access_len(insn) < 8;
+	case BPF_LD: return isa_is_lddw(insn) && isa_imm64(insn) <= UINT32_MAX;
+	default: return false; /* calls */
+	}
+}
+
+static u32 emit_insn(struct jit *jit, u32 idx)
+{
+	const struct bpf_insn *insn = &jit->code->insns[idx];
+	u32 len = jit->features & JIT_FUSE ? x86_fuse(jit, idx) : 0;
+	bool clears;
+
+	if (len) {
+		for (u32 i = 0; i < len; i++)
+			jit->zext &= ~isa_regs_written(&insn[i]);
+		return len;
+	}
+	clears = clears_upper(jit, insn);
+	emit_one(jit, idx);
+	jit->zext &= ~isa_regs_written(insn);
+	if (clears)
+		jit->zext |= isa_regs_written(insn);
+	return isa_is_lddw(insn) ? 2 : 1;
+}
+
+static void jump(struct jit *jit, u32 idx)
+{
+	jit_add_fixup(jit, x86_jmp(&jit->out), idx, JIT_FIX_JUMP);
+}
+
+static u32 detect(void)
+{
+	u32 features = 0, a, b, c, d;
+
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_BMI2)
+		features |= X86_BMI2;
+	if (__get_cpuid(1, &a, &b, &c, &d) && c & bit_MOVBE)
+		features |= X86_MOVBE;
+	return features;
 }
 
 static const struct jit_target x86_target = {
 	.name = "x86-64",
+	.insn_len_max = 160,
+	.detect = detect,
 	.entry = x86_entry,
 	.prologue = x86_prologue,
+	.jump = jump,
 	.insn = emit_insn,
-	.patch = patch,
+	.finish = x86_finish,
 };
 
 const struct jit_target *const jit_target = &x86_target;

@@ -111,7 +111,7 @@ void x86_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 
 	x86_load(out, 4, TMP, may_goto_slot(jit));
 	x86_test_rr(out, false, TMP, TMP);
-	jit_add_fixup(jit, x86_jcc(out, X86_E), idx + 1 + insn->off, false);
+	jit_add_fixup(jit, x86_jcc(out, X86_E), idx + 1 + (u32)insn->off, JIT_FIX_JUMP);
 	x86_alu_ri(out, X86_SUB, false, TMP, 1);
 	x86_store(out, 4, may_goto_slot(jit), TMP);
 }

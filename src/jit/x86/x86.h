@@ -14,6 +14,9 @@
 #include "jit/target.h"
 #include "jit/x86/asm.h"
 
+/* Extensions, as bits of jit->features. */
+enum { X86_BMI2 = JIT_FEATURE_MACHINE, X86_MOVBE = JIT_FEATURE_MACHINE << 1 };
+
 #define RUN  R12
 #define TMP  R11
 #define TMP2 R10
@@ -25,6 +28,26 @@ static inline enum x86_reg x86_reg_of(unsigned bpf_reg)
 
 	return regs[bpf_reg];
 }
+
+static inline bool x86_is_live(const struct jit *jit, u32 idx, unsigned bpf_reg)
+{
+	return jit->flow.live[idx] & 1 << bpf_reg;
+}
+
+/* What emit.c tells the other files of comparisons: 0 when the operation is none. */
+u8 x86_cc_of(u8 code);
+
+/* fuse.c, merge.c: several instructions at once. Return the slots taken, 0: none. */
+u32 x86_fuse(struct jit *jit, u32 idx);
+u32 x86_merge_loads(struct jit *jit, u32 idx);
+/* The instruction n after idx, or NULL where a jump may arrive between or the function ends. */
+const struct bpf_insn *x86_next(const struct jit *jit, u32 idx, u32 n);
+
+/* divide.c */
+void x86_divide(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+
+/* relax.c */
+int x86_finish(struct jit *jit, u32 *offs[], const u32 cnts[], u32 array_cnt);
 
 /* frame.c: the stack of a function. */
 void x86_entry(struct jit *jit);

@@ -1,0 +1,19 @@
+/*
+ * What the code says of itself: where jumps lead, and which registers are still read after an instruction.
+ * Machines use it to turn several instructions into one when what lay between them is dead.
+ */
+#ifndef JIT_FLOW_H
+#define JIT_FLOW_H
+
+#include "core/prog.h"
+
+struct jit_flow {
+	u8 *is_target; /* some jump leads to instruction i, or a function begins there */
+	u16 *live;     /* registers, as bits, that may be read after instruction i */
+};
+
+/* -ENOMEM. */
+int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow);
+void jit_flow_done(struct jit_flow *flow);
+
+#endif
