@@ -20,16 +20,23 @@
 
 enum { INSNS_MAX = 2000 }; /* the verifier has a target of its own */
 
-static void load(struct bpf_object *object)
+/* alone: the first program only, as `run` and `verify` do; else all of them, as `prog loadall` does. */
+static void load(struct bpf_object *object, bool alone)
 {
 	static const struct port_opts opts = {
 		.interp = true, .replay_clock = true, .cpus = 1, .insns_max = INSNS_MAX};
 	struct port_text err = {0};
+	struct bpf_program *prog;
 	struct port *port;
 
 	if (port_open_local(&opts, &port, &err))
 		abort();
 	port_use(port);
+	bpf_object__for_each_program(prog, object)
+	{
+		if (alone && prog != bpf_object__next_program(object, NULL))
+			bpf_program__set_autoload(prog, false);
+	}
 	object_load(object);
 	bpf_object__close(object);
 	port_use(NULL);
@@ -54,7 +61,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	libbpf_set_print(say_nothing);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (!object_try_open(path, &object, &err))
-		load(object);
+		load(object, data[len - 1] & 1);
 	close(fd);
 	return 0;
 }

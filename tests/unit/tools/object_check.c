@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "out.h" /* before cmocka.h, which makes a macro of its fail() */
+
 #include <cmocka.h>
 
 #include "base/mem.h"
@@ -45,7 +47,8 @@
 	X(BITS, "bits")                                                                            \
 	X(ACCESS, "0:0")                                                                           \
 	X(NEGATIVE, "0:-1")                                                                        \
-	X(SLASH, "a/b")
+	X(SLASH, "a/b")                                                                            \
+	X(OPS, ".struct_ops")
 
 struct names {
 	char none[1];
@@ -226,20 +229,27 @@ static struct image make_good(void)
 	return image;
 }
 
-static void an_object_that_is_sound_opens(void **state)
+static struct bpf_object *open_image(const struct image *image)
 {
 	char path[] = "/tmp/skep-unit-XXXXXX";
-	struct image image = make_good();
 	struct port_text text = {0};
 	struct bpf_object *object;
 	int fd = mkstemp(path);
 
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, &image, sizeof(image)), sizeof(image));
+	assert_int_equal(write(fd, image, sizeof(*image)), sizeof(*image));
 	close(fd);
 	if (object_try_open(path, &object, &text))
 		fail_msg("%s", text.text);
 	unlink(path);
+	return object;
+}
+
+static void an_object_that_is_sound_opens(void **state)
+{
+	struct image image = make_good();
+	struct bpf_object *object = open_image(&image);
+
 	assert_non_null(bpf_object__find_program_by_name(object, "prog"));
 	assert_non_null(bpf_object__find_map_by_name(object, "map"));
 	/* named as the file is */
@@ -412,6 +422,44 @@ static void a_lone_function_that_calls_itself_is_refused(void **state)
 	assert_non_null(strstr(text.text, "has one function, sub, which calls itself"));
 }
 
+/* Its extern variable becomes one in .struct_ops. */
+static struct image make_ops(void)
+{
+	struct image image = make_good();
+
+	image.syms[SYM_VERSION].st_shndx = SHN_ABS;
+	image.btf.types.version_linkage = BTF_VAR_STATIC;
+	image.btf.types.version.type = T_BITS;
+	image.btf.types.kconfig.name_off = NAME(OPS);
+	image.secs[S_BSS] = (Elf64_Shdr){
+		NAME(OPS), SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, PLACE(maps)};
+	return image;
+}
+
+static void struct_ops_end_in_their_section(void **state)
+{
+	struct image image = make_ops();
+	struct port_text text = {0};
+
+	assert_int_equal(object_check("a.o", &image, sizeof(image), &text), 0);
+	image.btf.types.kconfig_version.offset = UINT32_MAX - 1;
+	assert_int_equal(object_check("a.o", &image, sizeof(image), &text), -EINVAL);
+	assert_non_null(strstr(text.text, "ends past the end of section .struct_ops"));
+}
+
+/* libbpf would look for the map in the kernel's types, which it reads for such programs only. */
+static void struct_ops_without_their_programs_are_not_loaded(void **state)
+{
+	struct image image = make_ops();
+	struct bpf_object *object = open_image(&image);
+
+	out_bpf_forget(NULL);
+	assert_int_equal(object_load(object), -EOPNOTSUPP);
+	assert_non_null(strstr(out_bpf_text(NULL), "struct_ops map LINUX_KERNEL_VERSION needs"));
+	out_bpf_done(NULL);
+	bpf_object__close(object);
+}
+
 static void no_failing_allocation_is_overlooked(void **state)
 {
 	struct image image = make_good();
@@ -439,6 +487,8 @@ int main(void)
 		cmocka_unit_test(what_is_malformed_is_told),
 		cmocka_unit_test(a_cut_object_is_refused_wherever_it_is_cut),
 		cmocka_unit_test(a_lone_function_that_calls_itself_is_refused),
+		cmocka_unit_test(struct_ops_end_in_their_section),
+		cmocka_unit_test(struct_ops_without_their_programs_are_not_loaded),
 		cmocka_unit_test(no_failing_allocation_is_overlooked),
 	};
 
