@@ -3,6 +3,7 @@
 #	make [BUILD=release|debug|asan]     build into build-$(BUILD)
 #	make demo                           the firewall over the shipped capture, twice, compared
 #	make test [BUILD=…]                 every test of that build
+#	make test-arm64 [PROGRAMS=20000]    the JIT of arm64 under qemu-user
 #	make check                          format, layers, headers, symbols, warnings, cppcheck
 #	make bench                          figures: start to first packet, time of a listing
 #	make fuzz [FUZZ_SECONDS=60]         libFuzzer on each input, needs clang
@@ -12,6 +13,7 @@
 BUILD ?= release
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+PROGRAMS ?= 20000
 ORACLE ?= ../shared/oracle
 DIR = build-$(BUILD)
 
@@ -44,6 +46,10 @@ test: build
 	@status=0; meson test -C $(DIR) --no-rebuild --print-errorlogs $(TESTS) || status=$$?; \
 	scripts/tally.py --skipped $(DIR)/meson-logs/testlog.json; exit $$status
 
+test-arm64: $(DIR)/build.ninja
+	@ninja -C $(DIR) tests/isa/run-conformance | scripts/quiet.sh
+	@scripts/arm64.sh build-arm64 $(DIR)/tests/isa/run-conformance $(PROGRAMS)
+
 check:
 	@scripts/check/run
 
@@ -66,5 +72,5 @@ deps:
 clean:
 	rm -rf build-*/
 
-.PHONY: build demo test check bench fuzz oracle install deps clean
+.PHONY: build demo test test-arm64 check bench fuzz oracle install deps clean
 .PRECIOUS: build-%/build.ninja

@@ -1,12 +1,16 @@
 /*
  * Jumps over a megabyte of code, forwards and backwards, with each kind of condition, taken and not: where
- * the machine's conditional jumps do not reach that far, they still lead where they should.
+ * the machine's conditional jumps do not reach that far, they still lead where they should. And calls of
+ * functions near the library and far from it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/mem.h"
@@ -17,6 +21,10 @@ enum {
 	FIRST_CNT = 8,		 /* instructions before them */
 	IMAGE_LEN_MIN = 1 << 20, /* what a conditional jump of arm64 reaches */
 };
+
+/* Where neither programs nor libraries are put. */
+#define HINT ((void *)(1UL << 45))
+#define FAR  (1UL << 33)
 
 #define K(op) (BPF_JMP | (op) | BPF_K)
 #define W(op) (BPF_JMP32 | (op) | BPF_K)
@@ -95,10 +103,63 @@ static void far_jumps_lead_where_near_ones_do(void **state)
 	mem_free(code.insns);
 }
 
+static u64 negate(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	return -r1;
+}
+
+/* The same function a second time: the code around it is mapped again, farther than any call reaches. */
+static hlp_fn map_far_away(hlp_fn fn)
+{
+	const uintptr_t at = (uintptr_t)fn;
+	unsigned long start = 0, end = 0, off = 0;
+	char line[512], path[256] = "";
+	FILE *maps = fopen("/proc/self/maps", "r");
+	u8 *far;
+	int fd;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %255s", &start, &end, &off, path) == 4 &&
+			at >= start && at < end)
+			break;
+	fclose(maps);
+	assert_true(at >= start && at < end);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	far = mmap(HINT, end - start, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, (off_t)off);
+	close(fd);
+	assert_true(far != MAP_FAILED);
+	assert_true(far > (u8 *)end + FAR || far + FAR < (u8 *)start);
+	return (hlp_fn)(uintptr_t)(far + (at - start));
+}
+
+static void helpers_are_called_near_and_far(void **state)
+{
+	const struct hlp_proto protos[] = {{.fn = negate}, {.fn = map_far_away(negate)}};
+	const struct hlp_proto *const helpers[] = {NULL, &protos[0], &protos[1]};
+	struct bpf_insn insns[] = {
+		mov(1, -41), {.code = BPF_JMP | BPF_CALL}, {.code = BPF_JMP | BPF_EXIT}};
+	struct prog_sub sub = {0, 0};
+	struct prog_code code = {insns, ARRAY_SIZE(insns), &sub, 1};
+	struct prog_image images[2] = {{0}, {0}};
+	struct run run = {0};
+
+	for (u32 i = 0; i < ARRAY_SIZE(images); i++) {
+		insns[1].imm = (s32)i + 1;
+		assert_int_equal(jit_compile(&code, helpers, ARRAY_SIZE(helpers), &images[i]), 0);
+		assert_int_equal(images[i].entry(NULL, &run), 41);
+	}
+	assert_true(images[1].len > images[0].len);
+	jit_free(&images[0]);
+	jit_free(&images[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(far_jumps_lead_where_near_ones_do),
+		cmocka_unit_test(helpers_are_called_near_and_far),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
