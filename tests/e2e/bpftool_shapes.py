@@ -19,10 +19,11 @@ import sys
 import tempfile
 import time
 
+from lib import bpffs
+
 BUILD = os.path.realpath(sys.argv[1])
 SKEP = os.path.join(BUILD, "tools/skep/skep")
 FORMS = ([], ["-j"], ["-j", "-p"])
-BPFFS = "/sys/fs/bpf"
 DEVS = ["sh%d%s" % (os.getpid(), side) for side in "abcd"]
 
 SOURCE = r"""
@@ -483,8 +484,9 @@ def mistakes(pins):
 
 
 def main():
-    if os.geteuid():
-        skip("not root")
+    reason = bpffs.ensure()
+    if reason:
+        skip(reason)
     for command in ("bpftool", "clang", "cc", "ip"):
         if not shutil.which(command):
             skip(command + " is not installed")
@@ -493,7 +495,7 @@ def main():
     if call("bpftool", "version").stdout.splitlines()[0] != "bpftool v7.1.0":
         skip("another bpftool than 7.1.0, whose shapes these are")
     work = tempfile.mkdtemp(prefix="skep-shapes-")
-    pins = "%s/skep_shapes_%d" % (BPFFS, os.getpid())
+    pins = "%s/skep_shapes_%d" % (bpffs.PATH, os.getpid())
     try:
         os.makedirs(pins + "/maps")
         made, value = make_objects(work, pins)

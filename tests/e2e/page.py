@@ -33,14 +33,23 @@ sudo() { "$@"; }
 """
 
 
+# /run holds the names of network namespaces, /sys/fs/bpf the pins.
+ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c",
+         "mount -t tmpfs none /run && mount -t sysfs none /sys && mount -t bpf none /sys/fs/bpf &&"
+         " ip link set lo up && exec bash -c \"$0\""]
+
+
 def can_be_root():
     """None, or why a page for root cannot run."""
     if os.geteuid() != 0:
         return "not root"
-    if not shutil.which("ip"):
-        return "no ip(8): install iproute2"
-    probe = subprocess.run(["unshare", "-n", "true"], capture_output=True)
-    return None if probe.returncode == 0 else "no network namespaces"
+    for command, package in (("ip", "iproute2"), ("ping", "iputils-ping")):
+        if not shutil.which(command):
+            return "no %s: install %s" % (command, package)
+    if not os.path.exists("/dev/net/tun"):
+        return "no /dev/net/tun"
+    probe = subprocess.run(ALONE + ["true"], capture_output=True, text=True)
+    return None if probe.returncode == 0 else "no namespaces of its own: " + probe.stderr.strip()
 
 
 def line_matches(expected, printed):
@@ -56,12 +65,6 @@ def compare(expected, printed):
         if want is None or got is None or not line_matches(want, got):
             return "line %d: expected %r, printed %r" % (number + 1, want, got)
     return None
-
-
-# /run holds the names of network namespaces, /sys/fs/bpf the pins.
-ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c",
-         "mount -t tmpfs none /run && mount -t sysfs none /sys && mount -t bpf none /sys/fs/bpf &&"
-         " ip link set lo up && exec bash -c \"$0\""]
 
 
 def run(build, script, alone):

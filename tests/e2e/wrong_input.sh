@@ -42,7 +42,9 @@ wrong "a capture that is none" 255 "text.o: unknown file format" "$SKEP" run "$f
 if [ "$(id -u)" = 0 ]; then
 	cp "$SKEP" "$firewall" "$WORK"
 	chmod 755 "$WORK"
-	wrong "a TAP without permission" 255 "/dev/net/tun: Permission denied; run as root, or" \
+	says="Permission denied; run as root, or"
+	[ -e /dev/net/tun ] || says="No such file or directory; load the tun module"
+	wrong "a TAP without permission" 255 "/dev/net/tun: $says" \
 		setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- \
 		env XDG_RUNTIME_DIR=/nonexistent "$WORK/skep" run "$WORK/xdp_firewall.bpf.o" --on xdp:tap:denied0
 fi
