@@ -85,6 +85,7 @@ struct vf_env {
 	struct bpf_line_info *line_info;
 	u32 func_info_cnt, line_info_cnt;
 	bool is_strict; /* BPF_F_STRICT_ALIGNMENT */
+	bool has_may_goto;
 
 	/* the path */
 	struct vf_state *cur;

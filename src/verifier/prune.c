@@ -8,6 +8,8 @@
  * an ancestor of the running path, i.e. we are in a loop: meeting exactly the same state again means
  * that the loop does not end.
  *
+ * A round of a loop with may_goto may also end the path at an earlier round that it resembles (may_goto.c).
+ *
  * Invariant: branches of a saved state counts the pending and running paths whose parent it is, plus the
  * saved children that are not complete. A state that is out of its bucket lives until it is complete.
  */
@@ -20,6 +22,7 @@
 #include "verifier/equal.h"
 #include "verifier/live_stack.h"
 #include "verifier/precision.h"
+#include "verifier/step.h"
 
 enum {
 	SAVE_JMPS = 2,
@@ -110,7 +113,7 @@ static struct list *bucket(struct vf_env *env, u32 insn_idx)
 	return &env->explored[(insn_idx ^ callsite) % env->insn_cnt];
 }
 
-static bool has_same_calls(const struct vf_state *a, const struct vf_state *b)
+bool vf_has_same_calls(const struct vf_state *a, const struct vf_state *b)
 {
 	if (a->top != b->top)
 		return false;
@@ -149,7 +152,8 @@ static int clean(struct vf_env *env, struct vf_seen *seen)
 			if (!(live & 1u << r))
 				vf_reg_clear(&st->frames[f]->regs[r]);
 		}
-		clean_slots(st, f);
+		if (!env->has_may_goto)
+			clean_slots(st, f);
 	}
 	seen->is_cleaned = true;
 	return 0;
@@ -161,7 +165,7 @@ static int clean_bucket(struct vf_env *env, struct list *head)
 		struct vf_seen *seen = list_entry(pos, struct vf_seen, node);
 
 		if (!seen->st.branches && !seen->is_cleaned && seen->st.insn_idx == env->insn_idx &&
-			has_same_calls(&seen->st, env->cur) && clean(env, seen))
+			vf_has_same_calls(&seen->st, env->cur) && clean(env, seen))
 			return -ENOMEM;
 	}
 	return 0;
@@ -259,8 +263,10 @@ int vf_prune(struct vf_env *env, bool *ret_is_pruned)
 	struct list *head = bucket(env, env->insn_idx);
 	u32 jmps = env->jmps - env->prev_jmps;
 	u32 insns = env->stats.insns_processed - env->prev_insns, cnt = 0;
-	bool must_save = env->params->flags & BPF_F_TEST_STATE_FREQ ||
+	bool is_may_goto = vf_is_may_goto(vf_insn(env));
+	bool must_save = env->params->flags & BPF_F_TEST_STATE_FREQ || is_may_goto ||
 			 env->cur->hist_cnt > VF_HIST_CHECKPOINT;
+	enum vf_exactness exact = env->has_may_goto ? VF_RANGE_WITHIN : VF_NOT_EXACT;
 	bool will_save = must_save || (jmps >= SAVE_JMPS && insns >= SAVE_INSNS);
 
 	*ret_is_pruned = false;
@@ -273,12 +279,19 @@ int vf_prune(struct vf_env *env, bool *ret_is_pruned)
 		if (seen->st.insn_idx != env->insn_idx)
 			continue;
 		if (seen->st.branches) {
-			if (may_be_same(&seen->st, env->cur) &&
+			bool is_other_round = seen->st.may_goto_depth != env->cur->may_goto_depth;
+
+			if (is_may_goto && is_other_round &&
+				vf_states_equal(env, &seen->st, env->cur, VF_RANGE_WITHIN)) {
+				*ret_is_pruned = true;
+				return finish_at(env, seen);
+			}
+			if (!is_other_round && may_be_same(&seen->st, env->cur) &&
 				vf_states_equal(env, &seen->st, env->cur, VF_EXACT))
 				return complain_loop(env, &seen->st);
 			if (!must_save && jmps < LOOP_JMPS && insns < LOOP_INSNS)
 				will_save = false;
-		} else if (vf_states_equal(env, &seen->st, env->cur, VF_NOT_EXACT)) {
+		} else if (vf_states_equal(env, &seen->st, env->cur, exact)) {
 			*ret_is_pruned = true;
 			return finish_at(env, seen);
 		}

@@ -14,6 +14,8 @@ int vf_prune_init(struct vf_env *env);
 /* The running state is at a prune point: ends the path, saves the state, or neither. Complains about a
  * loop that comes back to the very same state. */
 int vf_prune(struct vf_env *env, bool *ret_is_pruned);
+/* Whether both are in the same functions, called from the same places. */
+bool vf_has_same_calls(const struct vf_state *a, const struct vf_state *b);
 /* A path through st and its parents has ended. */
 void vf_prune_path_end(struct vf_env *env, struct vf_state *st);
 /* Drops the saved states, keeps the buckets. */

@@ -197,7 +197,7 @@ static int jump(struct vf_env *env, const struct bpf_insn *insn)
 		vf_log_touch_reg(env, BPF_REG_0);
 		return err;
 	case BPF_JA: env->insn_idx += isa_jump_off(insn); return 0;
-	case BPF_JCOND: return vf_complain(env, VF_C_UNSUPPORTED_MAY_GOTO);
+	case BPF_JCOND: return vf_may_goto(env, insn);
 	default: return vf_jump(env, insn);
 	}
 }

@@ -66,6 +66,9 @@ int vf_exit_check(struct vf_env *env);
 /* tail_call.c: the place in the array before the call, what follows it after */
 int vf_tail_call_key(struct vf_env *env, const struct map *map);
 int vf_tail_call(struct vf_env *env);
+/* may_goto.c */
+bool vf_is_may_goto(const struct bpf_insn *insn);
+int vf_may_goto(struct vf_env *env, const struct bpf_insn *insn);
 /* ld_abs.c */
 int vf_ld_abs(struct vf_env *env, const struct bpf_insn *insn);
 
