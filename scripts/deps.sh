@@ -8,7 +8,8 @@ cd "$(dirname "$0")"
 needed=(meson ninja-build gcc clang llvm make pkg-config libbpf-dev libelf-dev zlib1g-dev
 	libpcap-dev libcmocka-dev libcapstone-dev tcpdump python3)
 # Tests and checks that skip and say so when one of these is not there.
-useful=(git iproute2 iputils-ping ethtool bpftool libclang-rt-dev clang-format cppcheck)
+useful=(git iproute2 iputils-ping ethtool bpftool libclang-rt-dev clang-format cppcheck
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 
 is_installed() {
 	dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'
