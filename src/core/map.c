@@ -37,11 +37,13 @@ int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map
 	if (attr->type >= inst->map_type_cnt || !inst->map_types[attr->type])
 		return -EINVAL;
 	type = inst->map_types[attr->type];
-	if (attr->flags & ~type->flags_ok)
+	if (!type->flags_last && attr->flags & ~type->flags_ok)
 		return -EINVAL;
 	err = type->ops->check(inst, attr);
 	if (err)
 		return err;
+	if (attr->flags & ~type->flags_ok)
+		return -EINVAL;
 	err = type->ops->alloc(inst, attr, &map);
 	if (err)
 		return err;
@@ -51,8 +53,9 @@ int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map
 	map->key_size = attr->key_size;
 	map->value_size = attr->value_size;
 	map->value_stride = ROUND_UP(attr->value_size, 8);
-	map->max_entries = attr->max_entries;
-	map->flags = attr->flags;
+	if (!map->max_entries)
+		map->max_entries = attr->max_entries;
+	map->flags |= attr->flags;
 	map->numa_node = attr->numa_node;
 	map->extra = attr->extra;
 	memcpy(map->name, attr->name, sizeof(map->name));
@@ -109,4 +112,13 @@ int map_user_delete(struct map *map, const void *key)
 int map_user_next_key(struct map *map, const void *key, void *ret_next)
 {
 	return map->ops->next_key(map, key, ret_next);
+}
+
+int map_user_take(struct map *map, const void *key, void *ret_value, u64 flags)
+{
+	if (map->is_frozen)
+		return -EPERM;
+	if (flags)
+		return -EINVAL;
+	return map->ops->take_out ? map->ops->take_out(map, key, ret_value) : -MAP_ENOTSUPP;
 }

@@ -21,6 +21,7 @@ struct btf_ref;
 
 enum {
 	MAP_NAME_LEN = BPF_OBJ_NAME_LEN,
+	MAP_ENOTSUPP = 524, /* Linux's ENOTSUPP, which has no name in user space */
 };
 
 /* What MAP_CREATE asked for, already checked for size and unknown fields. */
@@ -32,6 +33,14 @@ struct map_attr {
 	u64 extra;
 	u32 numa_node;
 	char name[MAP_NAME_LEN];
+	int inner_fd;		   /* maps of maps: the caller's descriptor of a map like the inner ones */
+	const struct map_fds *fds; /* looks it up; NULL where nobody can */
+};
+
+/* How ops find what descriptors of the caller name: layer sys knows the caller. */
+struct map_fds {
+	/* A counted reference. -EBADF; -EINVAL: an object of another kind, or none. */
+	int (*get)(const struct map_fds *fds, int fd, enum obj_kind kind, struct obj **ret_obj);
 };
 
 /* What a program may do with a map through helpers; also what the verifier needs to know. */
@@ -40,7 +49,8 @@ enum map_access { MAP_PROG_READ = 1, MAP_PROG_WRITE = 2 };
 struct map_ops {
 	/* Linux's map_alloc_check: -EINVAL, -E2BIG, -EPERM … */
 	int (*check)(const struct skep *inst, const struct map_attr *attr);
-	/* *ret_map has its type's memory ready; the common fields are filled by map_new. */
+	/* *ret_map has its type's memory ready; the common fields are filled by map_new, but for
+	 * max_entries where the type needs another number than asked for, and flags it adds. */
 	int (*alloc)(struct skep *inst, const struct map_attr *attr, struct map **ret_map);
 	void (*free)(struct map *map);
 
@@ -54,6 +64,24 @@ struct map_ops {
 	/* From user space; value has map_user_value_len(map) bytes. flags as BPF_ANY … */
 	int (*copy_out)(struct map *map, const void *key, void *ret_value);
 	int (*copy_in)(struct map *map, const void *key, const void *value, u64 flags);
+	/* copy_out and remove in one step. NULL: -ENOTSUPP. */
+	int (*take_out)(struct map *map, const void *key, void *ret_value);
+	/* copy_in for values that hold descriptors; what is kept is a counted reference, what copy_out
+	 * gives is the id. NULL: values are bytes. */
+	int (*fd_in)(struct map *map, const void *key, const void *value, u64 flags,
+		const struct map_fds *fds);
+
+	/* Maps without keys, from programs; NULL for all others. */
+	int (*push)(struct map *map, const void *value, u64 flags);
+	int (*pop)(struct map *map, void *ret_value);
+	int (*peek)(struct map *map, void *value);
+	/* copy_out does not fill the value: it is the question (bloom filter). */
+	bool asks_value;
+
+	/* May the map stand among inner maps that are like meta? NULL: maps of the type never may. */
+	bool (*meta_equal)(const struct map *meta, const struct map *map);
+	/* The last descriptor and pin are gone; programs may still use the map. NULL: nothing to do. */
+	void (*forget)(struct map *map);
 
 	/* Array-like maps: the address of value bytes at offset off of the only entry (BPF_PSEUDO_MAP_VALUE).
 	 * NULL op: the type has no direct values. */
@@ -70,7 +98,8 @@ struct map_type {
 	const char *name; /* bpftool's word: "percpu_hash" */
 	u32 flags_ok;	  /* BPF_F_* that MAP_CREATE accepts */
 	bool is_percpu;
-	bool can_mmap; /* honours BPF_F_MMAPABLE */
+	bool can_mmap;	 /* honours BPF_F_MMAPABLE */
+	bool flags_last; /* Linux looks at sizes before flags */
 	u8 since_major, since_minor;
 	const struct map_ops *ops;
 };
@@ -114,5 +143,7 @@ int map_user_lookup(struct map *map, const void *key, void *ret_value, u64 flags
 int map_user_update(struct map *map, const void *key, const void *value, u64 flags);
 int map_user_delete(struct map *map, const void *key);
 int map_user_next_key(struct map *map, const void *key, void *ret_next);
+/* -ENOTSUPP (524) if the type cannot. */
+int map_user_take(struct map *map, const void *key, void *ret_value, u64 flags);
 
 #endif

@@ -42,6 +42,8 @@ enum hlp_bits {
 /* ARGS column: what Linux writes as a base type with flags */
 #define HLP_IN_MEM	   (HLP_MEM | HLP_RDONLY)
 #define HLP_IN_MEM_OR_NULL (HLP_MEM | HLP_RDONLY | HLP_MAYBE_NULL)
+#define HLP_IN_MAP_VALUE   (HLP_MAP_VALUE | HLP_RDONLY)
+#define HLP_OUT_MAP_VALUE  (HLP_MAP_VALUE | HLP_UNINIT | HLP_WRITE)
 #define HLP_OUT_MEM	   (HLP_MEM | HLP_UNINIT | HLP_WRITE)
 /* Linux does not say of this one that the memory may be uninitialised */
 #define HLP_OUT_MEM_OR_NULL (HLP_MEM | HLP_MAYBE_NULL | HLP_WRITE)

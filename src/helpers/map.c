@@ -41,3 +41,24 @@ u64 hlp_map_lookup_percpu_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct ru
 
 	return cpu < run->inst->cpu_cnt ? (uintptr_t)map->ops->lookup(map, hlp_ptr(r2), cpu) : 0;
 }
+
+u64 hlp_map_push_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	struct map *map = hlp_ptr(r1);
+
+	return (u64)map->ops->push(map, hlp_ptr(r2), r3);
+}
+
+u64 hlp_map_pop_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	struct map *map = hlp_ptr(r1);
+
+	return (u64)map->ops->pop(map, hlp_ptr(r2));
+}
+
+u64 hlp_map_peek_elem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	struct map *map = hlp_ptr(r1);
+
+	return (u64)map->ops->peek(map, hlp_ptr(r2));
+}

@@ -73,6 +73,12 @@ int map_array_next_key(struct map *map, const void *key, void *ret_next)
 	return 0;
 }
 
+bool map_array_meta_equal(const struct map *meta, const struct map *map)
+{
+	return map_meta_equal(meta, map) &&
+	       (meta->flags & BPF_F_INNER_MAP || meta->max_entries == map->max_entries);
+}
+
 static int check(const struct skep *inst, const struct map_attr *attr)
 {
 	return map_array_check(attr, false);
@@ -177,7 +183,7 @@ static int copy_out(struct map *map, const void *key, void *ret_value)
 static int value_addr(const struct map *map, u32 off, u64 *ret_addr)
 {
 	if (map->max_entries != 1)
-		return -MAP_ERR_NOTSUPP;
+		return -MAP_ENOTSUPP;
 	if (off >= map->value_size)
 		return -EINVAL;
 	*ret_addr = (uintptr_t)to_array(map)->values + off;
@@ -212,6 +218,7 @@ const struct map_ops map_array_ops = {
 	.next_key = map_array_next_key,
 	.copy_out = copy_out,
 	.copy_in = copy_in,
+	.meta_equal = map_array_meta_equal,
 	.value_addr = value_addr,
 	.owns = owns,
 	.mem_usage = mem_usage,

@@ -15,5 +15,7 @@ int map_array_check(const struct map_attr *attr, bool is_percpu);
 int map_array_update_check(const struct map *map, u32 index, u64 flags);
 int map_array_remove(struct map *map, const void *key);
 int map_array_next_key(struct map *map, const void *key, void *ret_next);
+/* As map_meta_equal, and as many entries unless BPF_F_INNER_MAP lets them differ. */
+bool map_array_meta_equal(const struct map *meta, const struct map *map);
 
 #endif

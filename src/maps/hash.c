@@ -123,9 +123,29 @@ static bool owns(const struct map *map, const void *addr, size_t len)
 	return map_table_owns(&to_hash(map)->table, addr, len, map->value_size);
 }
 
+/* The value goes out and the key goes, under one lock. */
+static int take_out(struct map *map, const void *key, void *ret_value)
+{
+	struct map_table *table = &to_hash(map)->table;
+	struct map_entry entry = map_table_lock(table, key);
+
+	if (!entry.num) {
+		map_table_unlock(table, &entry);
+		return -ENOENT;
+	}
+	map_get(ret_value, map_table_value(table, entry.num), map->value_size);
+	map_table_drop(table, &entry);
+	return 0;
+}
+
 static u64 mem_usage(const struct map *map)
 {
-	return map_table_usage(map, &to_hash(map)->table, false);
+	const struct map_table *table = &to_hash(map)->table;
+	u64 usage = map_table_usage(map, table, false, table->cpu_cnt);
+
+	if (map->flags & BPF_F_NO_PREALLOC)
+		return usage;
+	return usage + table->cpu_cnt * sizeof(void *); /* Linux: a slot for replacing a CPU */
 }
 
 const struct map_ops map_hash_ops = {
@@ -138,6 +158,8 @@ const struct map_ops map_hash_ops = {
 	.next_key = next_key,
 	.copy_out = copy_out,
 	.copy_in = copy_in,
+	.take_out = take_out,
+	.meta_equal = map_meta_equal,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

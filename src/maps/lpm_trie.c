@@ -556,6 +556,7 @@ const struct map_ops map_lpm_trie_ops = {
 	.next_key = next_key,
 	.copy_out = copy_out,
 	.copy_in = copy_in,
+	.meta_equal = map_meta_equal,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

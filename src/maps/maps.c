@@ -16,6 +16,8 @@ enum {
 #define MMAPABLE    BPF_F_MMAPABLE
 #define INNER_MAP   BPF_F_INNER_MAP
 
+#define NO_COMMON   BPF_F_NO_COMMON_LRU
+
 #define MAP(id, word, type_ops, flags, percpu, mmap, major, minor)                                 \
 	static const struct map_type type_##word = {                                               \
 		.type = BPF_MAP_TYPE_##id,                                                         \
@@ -23,6 +25,7 @@ enum {
 		.flags_ok = flags,                                                                 \
 		.is_percpu = percpu,                                                               \
 		.can_mmap = mmap,                                                                  \
+		.flags_last = BPF_MAP_TYPE_##id == BPF_MAP_TYPE_BLOOM_FILTER,                      \
 		.since_major = major,                                                              \
 		.since_minor = minor,                                                              \
 		.ops = &type_ops,                                                                  \
@@ -53,4 +56,35 @@ int map_check_common(const struct map_attr *attr, bool is_percpu)
 	if (node == (u32)NUMA_NONE)
 		return 0;
 	return node || is_percpu ? -EINVAL : 0;
+}
+
+bool map_meta_equal(const struct map *meta, const struct map *map)
+{
+	return meta->type == map->type && meta->key_size == map->key_size &&
+	       meta->value_size == map->value_size && meta->flags == map->flags;
+}
+
+void *map_no_lookup(struct map *map, const void *key, u32 cpu)
+{
+	return NULL;
+}
+
+int map_no_update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
+{
+	return -EINVAL;
+}
+
+int map_no_remove(struct map *map, const void *key)
+{
+	return -EINVAL;
+}
+
+int map_no_next_key(struct map *map, const void *key, void *ret_next)
+{
+	return -EINVAL;
+}
+
+bool map_no_owns(const struct map *map, const void *addr, size_t len)
+{
+	return false;
 }

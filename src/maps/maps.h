@@ -16,11 +16,18 @@ extern const u32 map_types_cnt;
 enum {
 	MAP_PERCPU_VALUE_MAX = 32768, /* bytes, rounded up to 8; Linux: PCPU_MIN_UNIT_SIZE */
 	MAP_CACHE_LINE = 64,
-	MAP_ERR_NOTSUPP = 524, /* Linux's ENOTSUPP, which has no name in user space */
 };
 
 /* What every type checks first: one direction of access at most, no map_extra, a node that exists (the
  * instance has node 0 alone, and per-CPU memory has no node). -EINVAL. */
 int map_check_common(const struct map_attr *attr, bool is_percpu);
+/* What most types ask of inner maps: type, sizes and flags as the template has them. */
+bool map_meta_equal(const struct map *meta, const struct map *map);
+/* An operation that a type does not have. */
+void *map_no_lookup(struct map *map, const void *key, u32 cpu);
+int map_no_update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu);
+int map_no_remove(struct map *map, const void *key);
+int map_no_next_key(struct map *map, const void *key, void *ret_next);
+bool map_no_owns(const struct map *map, const void *addr, size_t len);
 
 #endif

@@ -112,6 +112,7 @@ const struct map_ops map_percpu_array_ops = {
 	.next_key = map_array_next_key,
 	.copy_out = copy_out,
 	.copy_in = copy_in,
+	.meta_equal = map_array_meta_equal,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

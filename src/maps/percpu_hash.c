@@ -150,9 +150,23 @@ static bool owns(const struct map *map, const void *addr, size_t len)
 	return map_percpu_owns(&hash->values, addr, len, map->value_size, used);
 }
 
+static int take_out(struct map *map, const void *key, void *ret_value)
+{
+	struct percpu_hash *hash = to_hash(map);
+	struct map_entry entry = map_table_lock(&hash->table, key);
+
+	if (!entry.num) {
+		map_table_unlock(&hash->table, &entry);
+		return -ENOENT;
+	}
+	map_percpu_get_all(&hash->values, entry.num, ret_value);
+	map_table_drop(&hash->table, &entry);
+	return 0;
+}
+
 static u64 mem_usage(const struct map *map)
 {
-	return map_table_usage(map, &to_hash(map)->table, true);
+	return map_table_usage(map, &to_hash(map)->table, true, 0);
 }
 
 const struct map_ops map_percpu_hash_ops = {
@@ -165,6 +179,8 @@ const struct map_ops map_percpu_hash_ops = {
 	.next_key = next_key,
 	.copy_out = copy_out,
 	.copy_in = copy_in,
+	.take_out = take_out,
+	.meta_equal = map_meta_equal,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

@@ -75,7 +75,7 @@ static u32 *spare(const struct map_table *table, u32 cpu)
 }
 
 /* A slot from the stack of freed ones, or one never used; waits for one if need be. */
-static u32 pop_free(struct map_table *table)
+u32 map_table_pop(struct map_table *table)
 {
 	u32 num = 0;
 
@@ -94,7 +94,7 @@ static u32 pop_free(struct map_table *table)
 	}
 }
 
-static void push_free(struct map_table *table, u32 num)
+void map_table_push(struct map_table *table, u32 num)
 {
 	map_lock(&table->free_lock);
 	table->free_slots[table->free_cnt++] = num;
@@ -157,10 +157,17 @@ int map_entry_check(const struct map_entry *entry, u64 flags)
 	return !entry->num && flags == BPF_EXIST ? -ENOENT : 0;
 }
 
+void map_table_fill(struct map_table *table, u32 num, const void *key)
+{
+	struct map_slot *slot = map_table_slot(table, num);
+
+	map_store(&slot->hash, 0);
+	map_put(slot->key, key, table->key_size);
+}
+
 int map_table_take(struct map_table *table, const struct map_entry *entry, const void *key, u32 cpu,
 	u32 *ret_num)
 {
-	struct map_slot *slot;
 	u32 num = 0;
 
 	if (entry->num)
@@ -168,10 +175,8 @@ int map_table_take(struct map_table *table, const struct map_entry *entry, const
 	else if (!count_up(table))
 		return -E2BIG;
 	if (!num)
-		num = pop_free(table);
-	slot = map_table_slot(table, num);
-	map_store(&slot->hash, 0);
-	map_put(slot->key, key, table->key_size);
+		num = map_table_pop(table);
+	map_table_fill(table, num, key);
 	*ret_num = num;
 	return 0;
 }
@@ -200,7 +205,20 @@ void map_table_link(struct map_table *table, const struct map_entry *entry, u32 
 	replace_link(table, entry, num);
 	old = __atomic_exchange_n(spare(table, cpu), entry->num, __ATOMIC_ACQ_REL);
 	if (old)
-		push_free(table, old);
+		map_table_push(table, old);
+}
+
+void map_table_cut(struct map_table *table, const struct map_entry *entry)
+{
+	replace_link(table, entry, map_table_slot(table, entry->num)->next);
+}
+
+void map_table_drop(struct map_table *table, const struct map_entry *entry)
+{
+	map_table_cut(table, entry);
+	map_table_unlock(table, entry);
+	map_table_push(table, entry->num);
+	__atomic_sub_fetch(&table->cnt, 1, __ATOMIC_RELAXED);
 }
 
 int map_table_remove(struct map_table *table, const void *key)
@@ -208,13 +226,10 @@ int map_table_remove(struct map_table *table, const void *key)
 	struct map_entry entry = map_table_lock(table, key);
 
 	if (entry.num)
-		replace_link(table, &entry, map_table_slot(table, entry.num)->next);
-	map_table_unlock(table, &entry);
-	if (!entry.num)
-		return -ENOENT;
-	push_free(table, entry.num);
-	__atomic_sub_fetch(&table->cnt, 1, __ATOMIC_RELAXED);
-	return 0;
+		map_table_drop(table, &entry);
+	else
+		map_table_unlock(table, &entry);
+	return entry.num ? 0 : -ENOENT;
 }
 
 /* The key of the slot that a link of a locked chain names. */
@@ -265,7 +280,7 @@ bool map_table_owns(const struct map_table *table, const void *addr, size_t len,
 	       len <= value_size - (in_slot - table->value_off);
 }
 
-u64 map_table_usage(const struct map *map, const struct map_table *table, bool is_percpu)
+u64 map_table_usage(const struct map *map, const struct map_table *table, bool is_percpu, u32 extra)
 {
 	u64 buckets = (u64)table->bucket_mask + 1, cnt = map->max_entries;
 	u64 percpu_len = (u64)map->value_stride * table->cpu_cnt;
@@ -282,5 +297,5 @@ u64 map_table_usage(const struct map *map, const struct map_table *table, bool i
 	}
 	if (is_percpu)
 		return usage + cnt * (slot_len + percpu_len);
-	return usage + (cnt + table->cpu_cnt) * slot_len + table->cpu_cnt * sizeof(void *);
+	return usage + (cnt + extra) * slot_len;
 }

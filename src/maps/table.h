@@ -166,6 +166,14 @@ int map_entry_check(const struct map_entry *entry, u64 flags);
 /* With the entry locked: a slot for its key, key filled in, not yet to be found. -E2BIG when full. */
 int map_table_take(struct map_table *table, const struct map_entry *entry, const void *key, u32 cpu,
 	u32 *ret_num);
+/* The parts of it, for maps that count entries themselves: any free slot, and a key put into it. */
+u32 map_table_pop(struct map_table *table);
+void map_table_push(struct map_table *table, u32 num);
+void map_table_fill(struct map_table *table, u32 num, const void *key);
+/* The entry's slot, which must exist, leaves its chain and is the caller's. */
+void map_table_cut(struct map_table *table, const struct map_entry *entry);
+/* The same, and the slot is free: for maps whose entries the table counts. Unlocks. */
+void map_table_drop(struct map_table *table, const struct map_entry *entry);
 /* The slot takes the place of the entry's, or is added. Gives back the old slot. */
 void map_table_link(struct map_table *table, const struct map_entry *entry, u32 num, u32 cpu);
 /* -ENOENT. */
@@ -173,7 +181,8 @@ int map_table_remove(struct map_table *table, const void *key);
 int map_table_next_key(struct map_table *table, const void *key, void *ret_next);
 /* Is addr at offset off of some used slot's len bytes from value_off on? Gives the offset. */
 bool map_table_owns(const struct map_table *table, const void *addr, size_t len, u32 value_size);
-/* Bytes as Linux counts them: value_len of each entry beside its slot, and per CPU or not. */
-u64 map_table_usage(const struct map *map, const struct map_table *table, bool is_percpu);
+/* Bytes as Linux counts them. extra: without per-CPU values, slots beside max_entries. */
+u64 map_table_usage(
+	const struct map *map, const struct map_table *table, bool is_percpu, u32 extra);
 
 #endif

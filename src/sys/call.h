@@ -30,6 +30,7 @@ long sys_map_lookup(struct sys_call *call);
 long sys_map_update(struct sys_call *call);
 long sys_map_delete(struct sys_call *call);
 long sys_map_next_key(struct sys_call *call);
+long sys_map_take(struct sys_call *call);
 long sys_map_freeze(struct sys_call *call);
 long sys_prog_load(struct sys_call *call);
 long sys_prog_bind_map(struct sys_call *call);

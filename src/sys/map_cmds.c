@@ -206,6 +206,8 @@ struct elem {
 	u8 short_key[SHORT_LEN], short_value[SHORT_LEN];
 };
 
+enum elem_use { ELEM_READ = 1, ELEM_WRITE = 2, ELEM_BOTH = 3 };
+
 static u8 *room(u8 *near, u32 len)
 {
 	return len <= SHORT_LEN ? near : mem_alloc(len);
@@ -225,7 +227,7 @@ static void elem_done(struct elem *elem)
 }
 
 /* The map, if its descriptor allows what the call does; frozen maps are not written. */
-static int elem_init(struct sys_call *call, struct elem *elem, bool writes)
+static int elem_init(struct sys_call *call, struct elem *elem, enum elem_use use)
 {
 	struct obj *obj;
 	int mode, err;
@@ -236,7 +238,8 @@ static int elem_init(struct sys_call *call, struct elem *elem, bool writes)
 	elem->map = container_of(obj, struct map, obj);
 	elem->key = elem->value = NULL;
 	elem->value_len = map_user_value_len(elem->map);
-	if (writes ? mode == O_RDONLY || elem->map->is_frozen : mode == O_WRONLY) {
+	if ((use & ELEM_WRITE && (mode == O_RDONLY || elem->map->is_frozen)) ||
+		(use & ELEM_READ && mode == O_WRONLY)) {
 		obj_put(obj);
 		return -EPERM;
 	}
@@ -264,11 +267,12 @@ static int need_value(struct elem *elem)
 long sys_map_lookup(struct sys_call *call)
 {
 	struct elem elem;
+	bool asks;
 	int err;
 
 	if (call->attr.uapi.flags & ~(u64)BPF_F_LOCK)
 		return -EINVAL;
-	err = elem_init(call, &elem, false);
+	err = elem_init(call, &elem, ELEM_READ);
 	if (err)
 		return err;
 	if (call->attr.uapi.flags & BPF_F_LOCK)
@@ -277,9 +281,12 @@ long sys_map_lookup(struct sys_call *call)
 		err = read_key(call, &elem);
 	if (!err)
 		err = need_value(&elem);
+	asks = elem.map->ops->asks_value;
+	if (!err && asks)
+		err = sys_user_read(call->user, call->attr.uapi.value, elem.value, elem.value_len);
 	if (!err)
 		err = map_user_lookup(elem.map, elem.key, elem.value, call->attr.uapi.flags);
-	if (!err)
+	if (!err && !asks)
 		err = sys_user_write(call->user, call->attr.uapi.value, elem.value, elem.value_len);
 	elem_done(&elem);
 	return err;
@@ -303,7 +310,7 @@ static int write_elem(struct sys_call *call, struct elem *elem)
 long sys_map_update(struct sys_call *call)
 {
 	struct elem elem;
-	int err = elem_init(call, &elem, true);
+	int err = elem_init(call, &elem, ELEM_WRITE);
 
 	if (err)
 		return err;
@@ -324,7 +331,7 @@ long sys_map_update(struct sys_call *call)
 long sys_map_delete(struct sys_call *call)
 {
 	struct elem elem;
-	int err = elem_init(call, &elem, true);
+	int err = elem_init(call, &elem, ELEM_WRITE);
 
 	if (err)
 		return err;
@@ -338,7 +345,7 @@ long sys_map_delete(struct sys_call *call)
 long sys_map_next_key(struct sys_call *call)
 {
 	struct elem elem;
-	int err = elem_init(call, &elem, false);
+	int err = elem_init(call, &elem, ELEM_READ);
 
 	if (err)
 		return err;
@@ -356,11 +363,41 @@ long sys_map_next_key(struct sys_call *call)
 	return err;
 }
 
+/* Reads and writes; the value is gone even if the caller cannot be given it. */
+long sys_map_take(struct sys_call *call)
+{
+	u64 flags = call->attr.uapi.flags;
+	struct sys *sys = sys_of(call->inst);
+	struct elem elem;
+	int err;
+
+	if (flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	err = elem_init(call, &elem, ELEM_BOTH);
+	if (err)
+		return err;
+	if (flags)
+		err = -EINVAL;
+	if (!err)
+		err = read_key(call, &elem);
+	if (!err)
+		err = need_value(&elem);
+	if (!err) {
+		pthread_rwlock_rdlock(&sys->writers);
+		err = map_user_take(elem.map, elem.key, elem.value, flags);
+		pthread_rwlock_unlock(&sys->writers);
+	}
+	if (!err)
+		err = sys_user_write(call->user, call->attr.uapi.value, elem.value, elem.value_len);
+	elem_done(&elem);
+	return err;
+}
+
 long sys_map_freeze(struct sys_call *call)
 {
 	struct sys *sys = sys_of(call->inst);
 	struct elem elem;
-	int err = elem_init(call, &elem, true);
+	int err = elem_init(call, &elem, ELEM_WRITE);
 
 	if (err)
 		return err;

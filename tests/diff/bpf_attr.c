@@ -29,7 +29,9 @@ struct engine *eng;
 int other_fd, closed_fd = 987654;
 char pin_dir[PIN_DIR_LEN];
 const u32 types_tried[MAP_TYPES] = {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_HASH,
-	BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LPM_TRIE};
+	BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LPM_TRIE, BPF_MAP_TYPE_LRU_HASH,
+	BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_QUEUE, BPF_MAP_TYPE_STACK,
+	BPF_MAP_TYPE_BLOOM_FILTER};
 static u8 page[2 * PAGE] __attribute__((aligned(PAGE)));
 
 long call(int cmd, void *attr, u32 size)
@@ -103,6 +105,9 @@ union sys_attr map_attr(u32 type)
 
 	attr.map_create.map_type = type;
 	attr.map_create.key_size = type == BPF_MAP_TYPE_LPM_TRIE ? 8 : 4;
+	if (type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK ||
+		type == BPF_MAP_TYPE_BLOOM_FILTER)
+		attr.map_create.key_size = 0;
 	attr.map_create.value_size = 8;
 	attr.map_create.max_entries = 4;
 	if (type == BPF_MAP_TYPE_LPM_TRIE)

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "sys/attr.h"
 
-enum { PAGE = 4096, MAP_TYPES = 5, PIN_DIR_LEN = 64 };
+enum { PAGE = 4096, MAP_TYPES = 10, PIN_DIR_LEN = 64 };
 
 struct engine {
 	const char *name;

@@ -110,7 +110,8 @@ static void try_elem(
 }
 
 static const int elem_cmds[] = {
-	BPF_MAP_UPDATE_ELEM, BPF_MAP_LOOKUP_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_MAP_DELETE_ELEM};
+	BPF_MAP_UPDATE_ELEM, BPF_MAP_LOOKUP_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_MAP_DELETE_ELEM,
+	BPF_MAP_UPDATE_ELEM, BPF_MAP_LOOKUP_AND_DELETE_ELEM};
 
 /* Every element command with every kind of wrong pointer, on a map opened that way. */
 static void try_elems(const char *how, int fd)

@@ -16,6 +16,11 @@ static const struct map_attr kinds[] = {
 	{BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 4},
 	{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 4},
 	{BPF_MAP_TYPE_LPM_TRIE, 8, 8, 4, BPF_F_NO_PREALLOC},
+	{BPF_MAP_TYPE_LRU_HASH, 4, 8, 4},
+	{BPF_MAP_TYPE_LRU_PERCPU_HASH, 4, 8, 4},
+	{BPF_MAP_TYPE_QUEUE, 0, 8, 4},
+	{BPF_MAP_TYPE_STACK, 0, 8, 4},
+	{BPF_MAP_TYPE_BLOOM_FILTER, 0, 8, 4},
 };
 
 static void every_allocation_may_fail(void **state)
@@ -59,6 +64,14 @@ static void operations_allocate_nothing(void **state)
 
 		assert_int_equal(map_new(&inst, &kinds[i], &map), 0);
 		mem_fail_at(1);
+		if (map->ops->push) {
+			assert_int_equal(map->ops->push(map, value, 0), 0);
+			assert_int_equal(map->ops->peek(map, value), 0);
+			assert_false(mem_did_fail());
+			mem_fail_at(0);
+			obj_put(&map->obj);
+			continue;
+		}
 		for (key[0] = 0; key[0] < 4; key[0]++) {
 			assert_int_equal(map->ops->update(map, key, value, 0, 0), 0);
 			assert_int_equal(map_user_update(map, key, value, BPF_EXIST), 0);

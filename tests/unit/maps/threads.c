@@ -239,6 +239,167 @@ static void lpm_trie(void **state)
 	run_threads(BPF_MAP_TYPE_LPM_TRIE, 0);
 }
 
+static void lru_hash(void **state)
+{
+	run_threads(BPF_MAP_TYPE_LRU_HASH, 0);
+}
+
+static void lru_percpu_hash(void **state)
+{
+	run_threads(BPF_MAP_TYPE_LRU_PERCPU_HASH, 0);
+}
+
+enum { ROOM = 64, KEYS = 512 };
+
+/* Eight times as many keys as there is room for: entries go all the time. */
+static void *crowd(void *arg)
+{
+	struct worker *worker = arg;
+	struct value values[FIXTURE_CPUS];
+	struct map *map = worker->map;
+	const u64 *found;
+	u32 number;
+	u8 key[8];
+	u64 tag;
+	int err;
+
+	for (u32 round = 0; round < ROUNDS && !worker->failure; round++) {
+		number = rnd(worker, KEYS);
+		make_key(map, number, key);
+		if (rnd(worker, 2)) {
+			found = map->ops->lookup(map, key, worker->index);
+			tag = found ? __atomic_load_n(found, __ATOMIC_ACQUIRE) : 0;
+			/* a new entry's values of other CPUs are zero */
+			if (tag ? tag >> 32 != TAG : found && !map->type->is_percpu)
+				worker->failure = "a value of no key";
+			continue;
+		}
+		values[0] = value_of(number, round);
+		err = rnd(worker, 4) ? map->ops->update(map, key, values, BPF_ANY, worker->index)
+				     : map_user_delete(map, key);
+		if (err && err != -ENOENT) {
+			worker->got = (u32)-err;
+			worker->failure = "an LRU hash is full";
+		}
+	}
+	return NULL;
+}
+
+static void run_crowd(u32 type, u32 flags)
+{
+	struct worker workers[THREADS] = {0};
+	pthread_t threads[THREADS];
+	bool seen[KEYS] = {false};
+	u8 key[8], next[8];
+	struct skep inst;
+	struct map *map;
+	u32 cnt = 0, number;
+
+	inst_start(&inst);
+	map = map_make(&inst, type, 8, sizeof(struct value), ROOM, flags);
+	for (u32 i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){
+			.map = map, .index = i, .rng = 0x9e3779b97f4a7c15 * (i + 1)};
+		assert_int_equal(pthread_create(&threads[i], NULL, crowd, &workers[i]), 0);
+	}
+	for (u32 i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+	}
+	for (u32 i = 0; i < THREADS; i++) {
+		if (workers[i].failure)
+			fail_msg("thread %u: %s (%u), flags 0x%x", i, workers[i].failure,
+				workers[i].got, flags);
+	}
+	while (!map_user_next_key(map, cnt++ ? key : NULL, next)) {
+		memcpy(key, next, sizeof(key));
+		memcpy(&number, key, sizeof(number));
+		assert_in_range(number, 0, KEYS - 1);
+		assert_false(seen[number]);
+		seen[number] = true;
+	}
+	assert_in_range(cnt - 1, ROOM / 4, ROOM);
+	obj_put(&map->obj);
+	inst_done(&inst);
+}
+
+static void lru_hash_under_pressure(void **state)
+{
+	run_crowd(BPF_MAP_TYPE_LRU_HASH, 0);
+	run_crowd(BPF_MAP_TYPE_LRU_HASH, BPF_F_NO_COMMON_LRU);
+}
+
+static void lru_percpu_hash_under_pressure(void **state)
+{
+	run_crowd(BPF_MAP_TYPE_LRU_PERCPU_HASH, 0);
+	run_crowd(BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_F_NO_COMMON_LRU);
+}
+
+/* Half of the threads push numbers, the others pop them: each number comes out once, in a queue in the
+ * order in which its thread pushed it. */
+static void *push_numbers(void *arg)
+{
+	struct worker *worker = arg;
+	u64 value;
+
+	for (u32 i = 1; i <= ROUNDS; i++) {
+		value = (u64)worker->index << 32 | i;
+		while (worker->map->ops->push(worker->map, &value, 0))
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void *pop_numbers(void *arg)
+{
+	struct worker *worker = arg;
+	u64 value, last[THREADS] = {0};
+
+	for (u32 i = 0; i < ROUNDS && !worker->failure; i++) {
+		while (worker->map->ops->pop(worker->map, &value))
+			sched_yield();
+		worker->rng += (u32)value; /* the sum */
+		if (worker->map->type->type == BPF_MAP_TYPE_QUEUE &&
+			(u32)value <= last[value >> 32])
+			worker->failure = "out of order";
+		last[value >> 32] = (u32)value;
+	}
+	return NULL;
+}
+
+static void run_queue(u32 type)
+{
+	struct worker workers[THREADS] = {0};
+	pthread_t threads[THREADS];
+	struct skep inst;
+	struct map *map;
+	u64 value, sum = 0;
+
+	inst_start(&inst);
+	map = map_make(&inst, type, 0, 8, 16, 0);
+	for (u32 i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){.map = map, .index = i};
+		assert_int_equal(pthread_create(&threads[i], NULL,
+					 i % 2 ? pop_numbers : push_numbers, &workers[i]),
+			0);
+	}
+	for (u32 i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		if (workers[i].failure)
+			fail_msg("thread %u: %s", i, workers[i].failure);
+		sum += workers[i].rng;
+	}
+	assert_int_equal(sum, THREADS / 2 * ((u64)ROUNDS * (ROUNDS + 1) / 2));
+	assert_int_equal(map->ops->pop(map, &value), -ENOENT);
+	obj_put(&map->obj);
+	inst_done(&inst);
+}
+
+static void queue_and_stack(void **state)
+{
+	run_queue(BPF_MAP_TYPE_QUEUE);
+	run_queue(BPF_MAP_TYPE_STACK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +407,11 @@ int main(void)
 		cmocka_unit_test(hash_not_preallocated),
 		cmocka_unit_test(percpu_hash),
 		cmocka_unit_test(lpm_trie),
+		cmocka_unit_test(lru_hash),
+		cmocka_unit_test(lru_percpu_hash),
+		cmocka_unit_test(lru_hash_under_pressure),
+		cmocka_unit_test(lru_percpu_hash_under_pressure),
+		cmocka_unit_test(queue_and_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,12 @@ enum {
 	PC_HASH = BPF_MAP_TYPE_PERCPU_HASH,
 	PC_ARRAY = BPF_MAP_TYPE_PERCPU_ARRAY,
 	LPM = BPF_MAP_TYPE_LPM_TRIE,
+	LRU = BPF_MAP_TYPE_LRU_HASH,
+	PC_LRU = BPF_MAP_TYPE_LRU_PERCPU_HASH,
+	QUEUE = BPF_MAP_TYPE_QUEUE,
+	STACK = BPF_MAP_TYPE_STACK,
+	BLOOM = BPF_MAP_TYPE_BLOOM_FILTER,
+	NO_COMMON = BPF_F_NO_COMMON_LRU,
 	NO_PRE = BPF_F_NO_PREALLOC,
 	NUMA = BPF_F_NUMA_NODE,
 	MMAP = BPF_F_MMAPABLE,
@@ -58,6 +64,19 @@ static const struct {
 	{"trie key without data", {LPM, 4, 8, 16, NO_PRE}, -EINVAL},
 	{"trie key of 2048 bits", {LPM, 260, 8, 16, NO_PRE}, 0},
 	{"trie key of more", {LPM, 261, 8, 16, NO_PRE}, -EINVAL},
+	{"LRU", {LRU, 4, 8, 16}, 0},
+	{"LRU without preallocation", {LRU, 4, 8, 16, NO_PRE}, -MAP_ENOTSUPP},
+	{"LRU, a list a CPU", {LRU, 4, 8, 16, NO_COMMON}, 0},
+	{"a list a CPU, on a node", {LRU, 4, 8, 16, NO_COMMON | NUMA}, -EINVAL},
+	{"per-CPU LRU value over a unit", {PC_LRU, 4, 32769, 1}, -E2BIG},
+	{"queue", {QUEUE, 0, 8, 16}, 0},
+	{"queue with a key", {QUEUE, 4, 8, 16}, -EINVAL},
+	{"stack over what Linux can allocate", {STACK, 0, BIG + 1, 1}, -E2BIG},
+	{"stack with a seed", {STACK, 0, 8, 16, BPF_F_ZERO_SEED}, -EINVAL},
+	{"bloom filter", {BLOOM, 0, 8, 16}, 0},
+	{"bloom filter of 15 hashes", {BLOOM, 0, 8, 16, .extra = 15}, 0},
+	{"bloom filter of 16", {BLOOM, 0, 8, 16, .extra = 16}, -EINVAL},
+	{"bloom filter: sizes before flags", {BLOOM, 0, BIG + 1, 16, NO_PRE}, -E2BIG},
 	{"unknown type", {99, 4, 8, 16}, -EINVAL},
 	{"type 0", {0, 4, 8, 16}, -EINVAL},
 };
@@ -82,7 +101,7 @@ static void create_answers_as_linux(void **state)
 }
 
 /* A step of a script: keys and values are small numbers; prefixes are prefix length * 256 + first byte. */
-enum op { UPD, GET, DEL, NEXT };
+enum op { UPD, GET, DEL, NEXT, TAKE };
 
 struct step {
 	enum op op;
@@ -165,6 +184,76 @@ static const struct step trie_steps[] = {
 	{NEXT, NO_KEY, P(8, 200), 0, 0},
 };
 
+static const struct step lru_steps[] = {
+	{UPD, 1, 10, BPF_EXIST, -ENOENT},
+	{UPD, 1, 10, BPF_NOEXIST, 0},
+	{UPD, 1, 11, BPF_NOEXIST, -EEXIST},
+	{UPD, 2, 20, 0, 0},
+	{UPD, 3, 30, 0, 0}, /* room for two: the one that came first goes */
+	{GET, 1, 0, 0, -ENOENT},
+	{GET, 2, 20, 0, 0}, /* user space's look does not make it look used */
+	{UPD, 3, 31, BPF_EXIST, 0},
+	{UPD, 4, 40, 0, 0},
+	{GET, 2, 0, 0, -ENOENT},
+	{UPD, 5, 50, BPF_EXIST, -ENOENT}, /* what cannot succeed makes no room */
+	{GET, 3, 31, 0, 0},
+	{GET, 4, 40, 0, 0},
+	{TAKE, 3, 31, 0, 0},
+	{TAKE, 3, 0, 0, -ENOENT},
+	{UPD, 6, 60, 0, 0},
+	{GET, 4, 40, 0, 0},
+	{DEL, 4, 0, 0, 0},
+	{DEL, 4, 0, 0, -ENOENT},
+	{NEXT, NO_KEY, 6, 0, 0},
+};
+
+/* With a list for each of 4 CPUs, user space, which is CPU 0, has one entry of the 4 that 2 become. */
+static const struct step lru_a_cpu_steps[] = {
+	{UPD, 1, 10, 0, 0},
+	{UPD, 2, 20, 0, 0},
+	{GET, 1, 0, 0, -ENOENT},
+	{GET, 2, 20, 0, 0},
+};
+
+static const struct step queue_steps[] = {
+	{GET, 0, 0, 0, -ENOENT},
+	{UPD, 0, 1, BPF_NOEXIST, -EINVAL},
+	{UPD, 0, 1, 3, -EINVAL},
+	{UPD, 0, 1, 0, 0},
+	{UPD, 0, 2, 0, 0},
+	{UPD, 0, 3, 0, -E2BIG},
+	{GET, 0, 1, 0, 0},
+	{UPD, 0, 3, BPF_EXIST, 0}, /* the oldest goes */
+	{TAKE, 0, 2, 0, 0},
+	{TAKE, 0, 3, 0, 0},
+	{TAKE, 0, 0, 0, -ENOENT},
+	{TAKE, 0, 0, 1, -EINVAL},
+	{DEL, 0, 0, 0, -EINVAL},
+	{NEXT, 0, 0, 0, -EINVAL},
+};
+
+static const struct step stack_steps[] = {
+	{UPD, 0, 1, 0, 0},
+	{UPD, 0, 2, 0, 0},
+	{UPD, 0, 3, 0, -E2BIG},
+	{UPD, 0, 3, BPF_EXIST, 0},
+	{GET, 0, 3, 0, 0},
+	{TAKE, 0, 3, 0, 0},
+	{TAKE, 0, 2, 0, 0},
+	{TAKE, 0, 0, 0, -ENOENT},
+};
+
+/* What is asked for stands in the value. */
+static const struct step bloom_steps[] = {
+	{UPD, 0, 1, BPF_EXIST, -EINVAL},
+	{GET, 0, 1, 0, -ENOENT},
+	{UPD, 0, 1, 0, 0},
+	{GET, 0, 1, 0, 0},
+	{TAKE, 0, 1, 0, -MAP_ENOTSUPP},
+	{DEL, 0, 0, 0, -EOPNOTSUPP},
+	{NEXT, 0, 0, 0, -EOPNOTSUPP},
+};
+
 static const struct {
 	const char *name;
 	u32 type, key_size, flags;
@@ -179,6 +268,12 @@ static const struct {
 	{"mappable array", ARRAY, 4, MMAP, array_steps, ARRAY_SIZE(array_steps)},
 	{"per-CPU array", PC_ARRAY, 4, 0, array_steps, ARRAY_SIZE(array_steps)},
 	{"trie", LPM, 8, 0, trie_steps, ARRAY_SIZE(trie_steps)},
+	{"LRU hash", LRU, 4, 0, lru_steps, ARRAY_SIZE(lru_steps)},
+	{"per-CPU LRU hash", PC_LRU, 4, 0, lru_steps, ARRAY_SIZE(lru_steps)},
+	{"LRU, a list a CPU", LRU, 4, NO_COMMON, lru_a_cpu_steps, ARRAY_SIZE(lru_a_cpu_steps)},
+	{"queue", QUEUE, 0, 0, queue_steps, ARRAY_SIZE(queue_steps)},
+	{"stack", STACK, 0, 0, stack_steps, ARRAY_SIZE(stack_steps)},
+	{"bloom filter", BLOOM, 0, 0, bloom_steps, ARRAY_SIZE(bloom_steps)},
 };
 
 static void make_key(const struct map *map, u32 number, u8 *key)
@@ -190,7 +285,7 @@ static void make_key(const struct map *map, u32 number, u8 *key)
 		memcpy(key, &len, sizeof(len));
 		key[4] = (u8)number;
 	} else {
-		memcpy(key, &number, sizeof(number));
+		memcpy(key, &number, MIN(map->key_size, (u32)sizeof(number)));
 	}
 }
 
@@ -202,12 +297,15 @@ static int run_step(struct map *map, const struct step *step, const char *where)
 
 	make_key(map, step->key, key);
 	for (u32 cpu = 0; cpu < FIXTURE_CPUS; cpu++)
-		values[cpu] = step->op == UPD ? step->value + cpu * 1000 : 0;
+		values[cpu] = step->op == UPD || map->ops->asks_value ? step->value + cpu * 1000
+								      : 0;
 	switch (step->op) {
 	case UPD: return map_user_update(map, key, values, step->flags);
 	case DEL: return map_user_delete(map, key);
 	case GET:
-		err = map_user_lookup(map, key, values, step->flags);
+	case TAKE:
+		err = step->op == GET ? map_user_lookup(map, key, values, step->flags)
+				      : map_user_take(map, key, values, step->flags);
 		for (u32 cpu = 0; !err && cpu < map_user_value_len(map) / 8; cpu++) {
 			if (values[cpu] != (step->value ? step->value + cpu * 1000 : 0))
 				fail_msg("%s: value %llu", where, (unsigned long long)values[cpu]);
@@ -266,6 +364,70 @@ static void old_value_stays_readable(void **state)
 	inst_done(&inst);
 }
 
+/* What programs look at stays when room is needed. */
+static void used_entries_stay(void **state)
+{
+	struct skep inst;
+	struct map *map;
+	u64 value = 1;
+	u32 key;
+
+	inst_start(&inst);
+	map = map_make(&inst, LRU, 4, 8, 8, 0);
+	for (key = 0; key < 8; key++)
+		assert_int_equal(map->ops->update(map, &key, &value, 0, 0), 0);
+	for (u32 round = 0; round < 100; round++) {
+		key = 3;
+		assert_non_null(map->ops->lookup(map, &key, 0));
+		key = 100 + round;
+		assert_int_equal(map->ops->update(map, &key, &value, 0, 0), 0);
+	}
+	obj_put(&map->obj);
+	inst_done(&inst);
+}
+
+/* With a list a CPU, another CPU's new entries take no room from this one's. */
+static void lists_of_cpus_are_apart(void **state)
+{
+	struct skep inst;
+	struct map *map;
+	u64 value = 1;
+	u32 key = 1;
+
+	inst_start(&inst);
+	map = map_make(&inst, LRU, 4, 8, 7, NO_COMMON);
+	assert_int_equal(map->max_entries, 8);
+	assert_int_equal(map->ops->update(map, &key, &value, 0, 2), 0);
+	for (key = 100; key < 200; key++)
+		assert_int_equal(map->ops->update(map, &key, &value, 0, 1), 0);
+	key = 1;
+	assert_non_null(map->ops->lookup(map, &key, 0));
+	obj_put(&map->obj);
+	inst_done(&inst);
+}
+
+/* Pushed values are always in; of others about 1 in 50 is taken for one, as 10 bits for each of 1,000
+ * values rounded up to 8,192 and 5 hashes have it. */
+static void bloom_filter_errs_one_way(void **state)
+{
+	struct skep inst;
+	struct map *map;
+	u32 wrong = 0;
+	u64 value;
+
+	inst_start(&inst);
+	map = map_make(&inst, BLOOM, 0, 8, 1000, BPF_F_ZERO_SEED);
+	for (value = 0; value < 1000; value++)
+		assert_int_equal(map->ops->push(map, &value, 0), 0);
+	for (value = 0; value < 1000; value++)
+		assert_int_equal(map->ops->peek(map, &value), 0);
+	for (value = 1000; value < 101000; value++)
+		wrong += !map->ops->peek(map, &value);
+	assert_in_range(wrong, 1000, 4000);
+	obj_put(&map->obj);
+	inst_done(&inst);
+}
+
 /* A program's update of a new key zeroes the other CPUs' values; of an old key it leaves them. */
 static void program_writes_its_own_cpu(void **state)
 {
@@ -317,7 +479,8 @@ static void owns_is_exact(void **state)
 {
 	static const struct {
 		u32 type, key_size;
-	} rows[] = {{HASH, 4}, {ARRAY, 4}, {PC_HASH, 4}, {PC_ARRAY, 4}, {LPM, 8}};
+	} rows[] = {{HASH, 4}, {ARRAY, 4}, {PC_HASH, 4}, {PC_ARRAY, 4}, {LPM, 8}, {LRU, 4},
+		{PC_LRU, 4}};
 	struct skep inst;
 
 	inst_start(&inst);
@@ -399,7 +562,7 @@ static void direct_values_are_of_single_entries(void **state)
 	assert_int_equal(one->ops->value_addr(one, 3, &addr), 0);
 	assert_int_equal(addr, (uintptr_t)one->ops->lookup(one, &key, 0) + 3);
 	assert_int_equal(one->ops->value_addr(one, 8, &addr), -EINVAL);
-	assert_int_equal(two->ops->value_addr(two, 0, &addr), -MAP_ERR_NOTSUPP);
+	assert_int_equal(two->ops->value_addr(two, 0, &addr), -MAP_ENOTSUPP);
 	obj_put(&one->obj);
 	obj_put(&two->obj);
 	inst_done(&inst);
@@ -420,6 +583,10 @@ static void weighs_what_linux_says(void **state)
 		{{ARRAY, 4, 4, 1, MMAP}, 8192, 0},
 		{{PC_ARRAY, 4, 8, 4}, 408, 4 * 8},
 		{{LPM, 8, 8, 16, NO_PRE}, 0, 0},
+		{{LRU, 4, 8, 16}, 2176, 0},
+		{{PC_LRU, 4, 8, 16}, 2432, 16 * 8},
+		{{QUEUE, 0, 4, 3}, 328, 0},
+		{{BLOOM, 0, 4, 100}, 440, 0},
 	};
 	struct skep inst;
 
@@ -441,6 +608,9 @@ int main(void)
 		cmocka_unit_test(create_answers_as_linux),
 		cmocka_unit_test(operations_answer_as_linux),
 		cmocka_unit_test(old_value_stays_readable),
+		cmocka_unit_test(used_entries_stay),
+		cmocka_unit_test(lists_of_cpus_are_apart),
+		cmocka_unit_test(bloom_filter_errs_one_way),
 		cmocka_unit_test(program_writes_its_own_cpu),
 		cmocka_unit_test(cpus_have_lines_of_their_own),
 		cmocka_unit_test(owns_is_exact),
