@@ -50,7 +50,61 @@ static bool is_ctx(const struct vf_env *env, u32 type_id)
 	name = btf_type_name(btf, type_id);
 	if (!btf_type_is_struct(t) || !*name)
 		return false;
+	if (!strcmp(env->type->ctx_name, "__sk_buff") && !strcmp(name, "sk_buff"))
+		return true;
+	if (!strcmp(env->type->ctx_name, "xdp_md") && !strcmp(name, "xdp_buff"))
+		return true;
 	return !strcmp(name, env->type->ctx_name) || (is_kprobe && !strcmp(name, "pt_regs"));
+}
+
+/* What a type's programs may also call their context when they say so with the tag. */
+static bool is_other_ctx(const struct vf_env *env, const struct btf_type *t, const char *name)
+{
+	switch (env->type->type) {
+	case BPF_PROG_TYPE_TRACEPOINT: return true;
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_PERF_EVENT: return btf_type_is_struct(t) && !strcmp(name, "pt_regs");
+	case BPF_PROG_TYPE_RAW_TRACEPOINT: return btf_type_is(t, BTF_KIND_INT) && t->size == 8;
+	default: return false;
+	}
+}
+
+static bool is_regs_typedef(const struct vf_env *env, u32 type_id)
+{
+	const struct btf_obj *btf = env->params->btf;
+	const struct btf_type *t = btf_type_at(btf, type_id);
+
+	if (env->type->type != BPF_PROG_TYPE_KPROBE && env->type->type != BPF_PROG_TYPE_PERF_EVENT)
+		return false;
+	while (btf_type_is_modifier(t) && !btf_type_is(t, BTF_KIND_TYPEDEF)) {
+		type_id = t->type;
+		t = btf_type_at(btf, type_id);
+	}
+	return btf_type_is(t, BTF_KIND_TYPEDEF) &&
+	       !strcmp(btf_type_name(btf, type_id), "bpf_user_pt_regs_t");
+}
+
+/* The tag alone does not make a context: the pointer must be void's or the context's. */
+static int check_tagged_ctx(struct vf_env *env, u32 pointee, u32 arg_no)
+{
+	const struct btf_obj *btf = env->params->btf;
+	const struct btf_type *t;
+	const char *name;
+
+	if (is_regs_typedef(env, pointee))
+		return 0;
+	pointee = btf_skip_modifiers(btf, pointee);
+	if (!pointee)
+		return 0;
+	t = btf_type_at(btf, pointee);
+	name = btf_type_name(btf, pointee);
+	if (!*name)
+		return vf_complain(env, VF_C_GLOBAL_CTX_NAME, arg_no);
+	if (is_other_ctx(env, t, name) ||
+		(btf_type_is_struct(t) && !strcmp(name, env->type->ctx_name)))
+		return 0;
+	return vf_complain(env, VF_C_GLOBAL_CTX_TYPE, arg_no,
+		env->type->type == BPF_PROG_TYPE_KPROBE ? "pt_regs" : env->type->ctx_name);
 }
 
 static int read_pointer(
@@ -63,7 +117,7 @@ static int read_pointer(
 		if (tags & ~TAG_CTX)
 			return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
 		ret_arg->kind = VF_ARG_CTX;
-		return 0;
+		return tags & TAG_CTX ? check_tagged_ctx(env, pointee, arg_no) : 0;
 	}
 	if (tags & TAG_NULLABLE)
 		return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);

@@ -1,0 +1,20 @@
+/* The tag of a context on a pointer to void. */
+// expect: accepted
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <bpf/bpf_helpers.h>
+
+__attribute__((noinline)) int length(void *ctx __attribute__((btf_decl_tag("arg:ctx"))))
+{
+	struct xdp_md *md = (void *)ctx;
+
+	return md->ingress_ifindex;
+}
+
+SEC("xdp")
+int prog(struct xdp_md *ctx)
+{
+	return length((void *)ctx);
+}
+
+char LICENSE[] SEC("license") = "GPL";
