@@ -8,8 +8,8 @@
 # PROGRAMS (500) how many programs isa/engines draws. Installs nothing. Exit status 0 all passed, 1 not,
 # 77 something is missing.
 set -u
+dir=$(realpath -m "$1") runner=$(realpath "$2") programs=${3:-500}
 cd "$(dirname "$0")/.." || exit 1
-dir=$(realpath -m "$1") runner=$2 programs=${3:-500}
 sysroot=/usr/aarch64-linux-gnu
 failed=0
 
