@@ -8,6 +8,7 @@
 #include "port/remote.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "port/devs.h"
 #include "port/text.h"
 #include "port/wait.h"
+#include "sys/attr.h"
 #include "sys/proto.h"
 #include "sys/user.h"
 
@@ -57,12 +59,15 @@ static int answer_write(struct remote *r, const struct sys_msg *ask)
 
 static int answer_fd(struct remote *r, const struct sys_msg *ask)
 {
-	struct sys_msg answer = {.kind = SYS_MSG_DONE, .value = -EBADF};
-	int fd = -1;
+	struct sys_msg answer = {.kind = SYS_MSG_DONE};
+	int err = -EBADF;
 
 	if (ask->value >= 0 && ask->value <= INT_MAX)
-		answer.value = r->self.ops->fd_get(&r->self, (int)ask->value, &fd);
-	return sys_msg_send(r->sock, &answer, NULL, answer.value ? -1 : fd);
+		err = sys_msg_send(r->sock, &answer, NULL, (int)ask->value);
+	if (err != -EBADF)
+		return err;
+	answer.value = -EBADF; /* it is not open */
+	return sys_msg_send(r->sock, &answer, NULL, -1);
 }
 
 /* The descriptor is this process's now. */
@@ -97,11 +102,16 @@ static int serve(struct remote *r, const struct sys_msg *msg, int fd)
 }
 
 /* One request to its result, whose data stands in r->in with a NUL behind it. */
-static int dialogue(struct remote *r, const struct sys_msg *request, const void *data,
+static int dialogue(struct remote *r, const struct sys_msg *request, const void *data, int pass_fd,
 	struct sys_msg *ret_result)
 {
-	int fd, err = sys_msg_send(r->sock, request, data, -1);
+	struct sys_msg without = *request;
+	int fd, err = sys_msg_send(r->sock, request, data, pass_fd);
 
+	if (err == -EBADF && pass_fd >= 0) { /* another thread has just closed it */
+		without.value = -1;
+		err = sys_msg_send(r->sock, &without, data, -1);
+	}
 	while (!err) {
 		err = sys_msg_recv(r->sock, ret_result, r->in, &fd);
 		if (err && err != -EMFILE)
@@ -113,14 +123,23 @@ static int dialogue(struct remote *r, const struct sys_msg *request, const void 
 	return err;
 }
 
-static s64 request(struct remote *r, const struct sys_msg *request, const void *data,
+static s64 request_with(struct remote *r, const struct sys_msg *msg, const void *data, int pass_fd,
 	struct sys_msg *ret_result)
 {
-	if (r->is_broken || dialogue(r, request, data, ret_result)) {
+	if (r->is_broken || dialogue(r, msg, data, pass_fd, ret_result)) {
 		r->is_broken = true;
 		return -EIO;
 	}
+	/* the last thing the call wrote */
+	if (ret_result->a && sys_user_write(&r->self, ret_result->addr, r->in, ret_result->len))
+		return -EFAULT;
 	return ret_result->value;
+}
+
+static s64 request(
+	struct remote *r, const struct sys_msg *msg, const void *data, struct sys_msg *ret_result)
+{
+	return request_with(r, msg, data, -1, ret_result);
 }
 
 /* A request whose result is a structure. */
@@ -159,18 +178,54 @@ static int request_text(struct remote *r, const struct sys_msg *msg, const void 
 
 /* --- the port ---------------------------------------------------------------------------------- */
 
-/* The attr's bytes go along, as far as they can be read; what cannot is found out by the instance. */
+/* Commands whose attr begins with a descriptor, and of these the ones whose second word points at a key. */
+static const u64 fd_cmds = 1ull << BPF_MAP_LOOKUP_ELEM | 1ull << BPF_MAP_UPDATE_ELEM |
+			   1ull << BPF_MAP_DELETE_ELEM | 1ull << BPF_MAP_GET_NEXT_KEY |
+			   1ull << BPF_MAP_FREEZE | 1ull << BPF_MAP_LOOKUP_AND_DELETE_ELEM |
+			   1ull << BPF_PROG_TEST_RUN | 1ull << BPF_OBJ_GET_INFO_BY_FD;
+static const u64 key_cmds = 1ull << BPF_MAP_LOOKUP_ELEM | 1ull << BPF_MAP_UPDATE_ELEM |
+			    1ull << BPF_MAP_DELETE_ELEM | 1ull << BPF_MAP_GET_NEXT_KEY |
+			    1ull << BPF_MAP_LOOKUP_AND_DELETE_ELEM;
+
+static bool is_one_of(int cmd, u64 cmds)
+{
+	return cmd >= 0 && cmd < 64 && cmds >> cmd & 1;
+}
+
+/* The key's bytes behind the attr's: as many as may be one, of those that can be read. */
+static u32 add_key(struct remote *r, const union bpf_attr *attr, char *to)
+{
+	u64 page = 4096, addr = attr->key;
+	u32 len = MIN((u64)SYS_MSG_KEY_MAX, page - addr % page);
+
+	return addr && !sys_user_read(&r->self, addr, to, len) ? len : 0;
+}
+
+/* What the call will ask for goes along; what cannot be had is found out by the instance. */
 static long remote_bpf(struct port *p, int cmd, union bpf_attr *attr, unsigned int size)
 {
 	struct remote *r = to_remote(p);
-	struct sys_msg msg = {.kind = SYS_MSG_BPF, .a = cmd, .b = size, .addr = (uintptr_t)attr},
+	struct sys_msg msg = {.kind = SYS_MSG_BPF,
+			       .a = cmd,
+			       .b = size,
+			       .addr = (uintptr_t)attr,
+			       .value = -1},
 		       result;
-	char bytes[256];
+	union {
+		union bpf_attr attr;
+		char bytes[SYS_ATTR_SIZE + SYS_MSG_KEY_MAX];
+	} with = {0};
+	int fd = -1;
 
-	msg.len = MIN(size, sizeof(bytes));
-	if (sys_user_read(&r->self, msg.addr, bytes, msg.len))
+	msg.len = MIN(size, (unsigned)SYS_ATTR_SIZE);
+	if (sys_user_read(&r->self, msg.addr, with.bytes, msg.len))
 		msg.len = 0;
-	return request(r, &msg, bytes, &result);
+	if (msg.len >= sizeof(u32) && is_one_of(cmd, fd_cmds) && (int)with.attr.map_fd >= 0 &&
+		fcntl((int)with.attr.map_fd, F_GETFD) >= 0)
+		msg.value = fd = (int)with.attr.map_fd;
+	if (msg.len >= 2 * sizeof(u64) && is_one_of(cmd, key_cmds))
+		msg.len += add_key(r, &with.attr, with.bytes + msg.len);
+	return request_with(r, &msg, with.bytes, fd, &result);
 }
 
 static int remote_fdinfo(struct port *p, int fd, const char *key, u64 *ret)

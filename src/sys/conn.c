@@ -43,14 +43,7 @@ static s64 do_hello(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_l
 
 static s64 do_bpf(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_len)
 {
-	s64 ret;
-
-	conn->attr_addr = msg->addr;
-	conn->attr_len = MIN(msg->len, sizeof(conn->attr));
-	memcpy(conn->attr, conn->in, conn->attr_len);
-	ret = sys_bpf(conn->inst, &conn->user, (int)msg->a, msg->addr, msg->b);
-	conn->attr_len = 0;
-	return ret;
+	return sys_bpf(conn->inst, &conn->user, (int)msg->a, msg->addr, msg->b);
 }
 
 static s64 do_dev_add(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_len)
@@ -168,26 +161,37 @@ static s64 (*const handlers[SYS_MSG_REQUEST_END])(
 	[SYS_MSG_SHUTDOWN] = do_shutdown,
 };
 
-/* False: the connection ends. Nothing but HELLO is answered before it, and no request has a descriptor. */
+/* False: the connection ends. Nothing but HELLO is answered before it, and only BPF has a descriptor. */
+static bool may_serve(const struct sys_conn *conn, const struct sys_msg *msg, bool has_fd)
+{
+	if (msg->kind >= SYS_MSG_REQUEST_END || !handlers[msg->kind])
+		return false;
+	if (!conn->is_greeted && msg->kind != SYS_MSG_HELLO)
+		return false;
+	return !has_fd || (msg->kind == SYS_MSG_BPF && msg->value >= 0);
+}
+
 static bool serve_one(struct sys_conn *conn)
 {
 	struct sys_msg msg, result = {.kind = SYS_MSG_RESULT};
 	int fd, err = sys_msg_recv(conn->sock, &msg, conn->in, &fd);
 
-	if (err)
+	if (err ==
+		-EMFILE) /* the descriptor found no room: the call asks for it again, and says so */
+		msg.value = -1;
+	else if (err)
 		return false;
-	if (fd >= 0) {
-		close(fd);
+	if (!may_serve(conn, &msg, fd >= 0)) {
+		if (fd >= 0)
+			close(fd);
 		return false;
 	}
-	if (msg.kind >= SYS_MSG_REQUEST_END || !handlers[msg.kind])
-		return false;
-	if (!conn->is_greeted && msg.kind != SYS_MSG_HELLO)
-		return false;
+	sys_conn_begin(conn, &msg, fd);
 	result.value = handlers[msg.kind](conn, &msg, &result.len);
+	sys_conn_end(conn, &result);
 	if (conn->is_broken)
 		return false;
-	return !sys_msg_send(conn->sock, &result, conn->out, -1);
+	return !sys_msg_send(conn->sock, &result, result.a ? conn->late : conn->out, -1);
 }
 
 void sys_conn_serve(struct sys_conn *conn)

@@ -26,14 +26,26 @@ struct sys_conn {
 	bool is_broken; /* the other side is gone or talks nonsense: every upcall fails */
 	struct sys_user user;
 	struct sys_tail tail;
-	/* the attr of the request under way: reading it takes no upcall */
-	u64 attr_addr;
-	u32 attr_len;
-	char attr[SYS_UARG_MAX];
+	/* What came along with the request under way, so that it need not be asked for. */
+	struct sys_window {
+		u64 addr;
+		u32 len;
+		char bytes[SYS_UARG_MAX];
+	} attr, key;
+	int came_fd, came_number; /* our descriptor for the client's; -1: none */
+	/* The last write of the request under way, not yet sent: it goes with the result, or before the
+	 * next upcall. */
+	u64 late_addr;
+	u32 late_len; /* 0: none */
+	char late[SYS_MSG_LATE_MAX];
 	char in[SYS_MSG_DATA_MAX + 1], out[SYS_MSG_DATA_MAX];
 };
 
 extern const struct sys_user_ops sys_conn_user_ops;
+/* A request begins: what came with the message (its data in conn->in). fd is taken over. */
+void sys_conn_begin(struct sys_conn *conn, const struct sys_msg *msg, int fd);
+/* It ends: the late write moves into the result. */
+void sys_conn_end(struct sys_conn *conn, struct sys_msg *result);
 
 /* Answers requests until the other side ends or breaks the rules. */
 void sys_conn_serve(struct sys_conn *conn);

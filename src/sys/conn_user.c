@@ -13,7 +13,7 @@
 
 /* Sends an upcall and waits for its answer, which leaves its data in conn->in. ret_fd may be NULL: then
  * a descriptor has no business in the answer. */
-static int ask(struct sys_conn *conn, const struct sys_msg *msg, const void *data, int pass_fd,
+static int exchange(struct sys_conn *conn, const struct sys_msg *msg, const void *data, int pass_fd,
 	u32 want, struct sys_msg *ret_answer, int *ret_fd)
 {
 	int fd = -1, err;
@@ -38,21 +38,85 @@ static int ask(struct sys_conn *conn, const struct sys_msg *msg, const void *dat
 	return 0;
 }
 
-static bool read_attr(const struct sys_conn *conn, u64 addr, void *ret, size_t len)
+/* The write that waited goes first; if it fails, so does what comes after it. */
+static int send_late(struct sys_conn *conn)
 {
-	u64 off = addr - conn->attr_addr;
+	struct sys_msg msg = {.kind = SYS_MSG_WRITE,
+			       .addr = conn->late_addr,
+			       .len = conn->late_len},
+		       answer;
+	int err;
 
-	if (off > conn->attr_len || len > conn->attr_len - off)
+	if (!conn->late_len)
+		return 0;
+	conn->late_len = 0;
+	err = exchange(conn, &msg, conn->late, -1, SYS_MSG_DONE, &answer, NULL);
+	return err ? err : answer.value ? -EFAULT : 0;
+}
+
+static int ask(struct sys_conn *conn, const struct sys_msg *msg, const void *data, int pass_fd,
+	u32 want, struct sys_msg *ret_answer, int *ret_fd)
+{
+	int err = send_late(conn);
+
+	return err ? err : exchange(conn, msg, data, pass_fd, want, ret_answer, ret_fd);
+}
+
+/* --- what comes along with a request, and with its result ---------------------------------------- */
+
+static void fill_window(struct sys_window *window, u64 addr, const char *bytes, u32 len)
+{
+	window->addr = addr;
+	window->len = MIN(len, sizeof(window->bytes));
+	memcpy(window->bytes, bytes, window->len);
+}
+
+static bool read_window(const struct sys_window *window, u64 addr, void *ret, size_t len)
+{
+	u64 off = addr - window->addr;
+
+	if (off > window->len || len > window->len - off)
 		return false;
-	memcpy(ret, conn->attr + off, len);
+	memcpy(ret, window->bytes + off, len);
 	return true;
 }
+
+void sys_conn_begin(struct sys_conn *conn, const struct sys_msg *msg, int fd)
+{
+	u32 attr_len = MIN(msg->b, SYS_ATTR_SIZE);
+	u64 second;
+
+	conn->attr.len = conn->key.len = conn->late_len = 0;
+	conn->came_fd = fd;
+	conn->came_number = fd >= 0 && msg->value <= INT32_MAX ? (int)msg->value : -1;
+	if (msg->kind != SYS_MSG_BPF)
+		return;
+	fill_window(&conn->attr, msg->addr, conn->in, MIN(msg->len, attr_len));
+	if (msg->len <= attr_len ||
+		!read_window(&conn->attr, msg->addr + sizeof(u64), &second, sizeof(second)))
+		return;
+	fill_window(&conn->key, second, conn->in + attr_len, msg->len - attr_len);
+}
+
+void sys_conn_end(struct sys_conn *conn, struct sys_msg *result)
+{
+	if (conn->came_fd >= 0)
+		close(conn->came_fd);
+	conn->came_fd = conn->came_number = -1;
+	if (!conn->late_len)
+		return;
+	result->a = 1;
+	result->addr = conn->late_addr;
+	result->len = conn->late_len;
+}
+
+/* --- the caller -------------------------------------------------------------------------------- */
 
 static int read_remote(struct sys_user *user, u64 addr, void *ret, size_t len)
 {
 	struct sys_conn *conn = to_conn(user);
 
-	if (read_attr(conn, addr, ret, len))
+	if (read_window(&conn->attr, addr, ret, len) || read_window(&conn->key, addr, ret, len))
 		return 0;
 	while (len) {
 		u32 part = MIN(len, SYS_MSG_DATA_MAX);
@@ -75,6 +139,14 @@ static int write_remote(struct sys_user *user, u64 addr, const void *data, size_
 {
 	struct sys_conn *conn = to_conn(user);
 
+	if (len <= sizeof(conn->late)) {
+		int err = send_late(conn);
+
+		conn->late_addr = addr;
+		conn->late_len = err ? 0 : len;
+		memcpy(conn->late, data, len);
+		return err;
+	}
 	while (len) {
 		u32 part = MIN(len, SYS_MSG_DATA_MAX);
 		struct sys_msg msg = {.kind = SYS_MSG_WRITE, .addr = addr, .len = part}, answer;
@@ -94,8 +166,14 @@ static int write_remote(struct sys_user *user, u64 addr, const void *data, size_
 static int get_fd_remote(struct sys_user *user, int number, int *ret_fd)
 {
 	struct sys_msg msg = {.kind = SYS_MSG_FD, .value = number}, answer;
-	int fd, err = ask(to_conn(user), &msg, NULL, -1, SYS_MSG_DONE, &answer, &fd);
+	struct sys_conn *conn = to_conn(user);
+	int fd, err;
 
+	if (number >= 0 && number == conn->came_number) {
+		*ret_fd = conn->came_fd;
+		return 0;
+	}
+	err = ask(conn, &msg, NULL, -1, SYS_MSG_DONE, &answer, &fd);
 	if (err)
 		return err;
 	if (fd < 0)
@@ -106,7 +184,8 @@ static int get_fd_remote(struct sys_user *user, int number, int *ret_fd)
 
 static void put_fd_remote(struct sys_user *user, int fd)
 {
-	close(fd);
+	if (fd != to_conn(user)->came_fd)
+		close(fd);
 }
 
 static int install_fd_remote(struct sys_user *user, int fd)

@@ -17,6 +17,12 @@
  *     | <------------- LOG text ---------- |      not answered
  *     | <------------------------ RESULT -- |      ends the request
  *
+ * What a call will ask for anyway comes along, so that a map lookup is one exchange: with BPF the attr's
+ * bytes, behind them bytes that stand where the attr's second word points (an element's key), and the
+ * descriptor in its first word (value says which; -1: none). What does not come along, or not enough of
+ * it, is asked for. With RESULT comes the last thing the call wrote (a = 1: data belongs at addr); if it
+ * cannot be written there, the call's result is -EFAULT.
+ *
  * One request is under way on a connection at a time. Either side closes a connection on which it gets
  * what does not fit here. Both sides are the same build on the same machine: numbers are native, and
  * HELLO compares a version that changes with any structure.
@@ -27,15 +33,17 @@
 #include "base/types.h"
 
 enum {
-	SYS_PROTO_VERSION = 1,
+	SYS_PROTO_VERSION = 2,
 	SYS_PROTO_MAGIC = 0x70656b73, /* "skep" */
 	SYS_MSG_DATA_MAX = 32768,     /* bytes after the header; longer memory is read in parts */
+	SYS_MSG_KEY_MAX = 64,	      /* bytes of a key that come along */
+	SYS_MSG_LATE_MAX = 4096,      /* bytes of the last write */
 };
 
 enum sys_msg_kind {
 	/* requests */
 	SYS_MSG_HELLO = 1,  /* a = magic, b = version; the answer's data is struct sys_status */
-	SYS_MSG_BPF,	    /* a = cmd, b = size, addr = attr; data = its bytes, may be fewer */
+	SYS_MSG_BPF,	    /* a = cmd, b = size, addr = attr; value and data: below */
 	SYS_MSG_STATUS,	    /* data: struct sys_status */
 	SYS_MSG_DEV_ADD,    /* data = spec; value is the ifindex */
 	SYS_MSG_DEV_DEL,    /* a = ifindex */
@@ -55,7 +63,7 @@ enum sys_msg_kind {
 	SYS_MSG_FD,	   /* value = the client's descriptor */
 	SYS_MSG_INSTALL,   /* with a descriptor */
 	SYS_MSG_LOG,	   /* a = level, data = text */
-	SYS_MSG_RESULT,	   /* value, data; a sentence for the user if value < 0 */
+	SYS_MSG_RESULT,	   /* value, data; a sentence for the user if value < 0; a: below */
 	/* the client's answers */
 	SYS_MSG_DATA, /* value 0 and data, or value < 0 */
 	SYS_MSG_DONE, /* value; a descriptor for FD */

@@ -139,6 +139,7 @@ static void add_conn(struct sys_server *server, int sock)
 	conn->server = server;
 	conn->inst = server->inst;
 	conn->sock = sock;
+	conn->came_fd = conn->came_number = -1;
 	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &send_patience, sizeof(send_patience));
 	conn->user = (struct sys_user){.ops = &sys_conn_user_ops, .uid = uid};
 	pthread_mutex_lock(&server->lock);

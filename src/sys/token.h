@@ -6,6 +6,7 @@
 #define SYS_TOKEN_H
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "sys/call.h"
 
@@ -16,8 +17,9 @@ static inline int sys_token_check(struct sys_call *call, int fd)
 
 	if (err)
 		return err;
+	err = fcntl(own, F_GETFD) < 0 ? -EBADF : -EINVAL;
 	call->user->ops->fd_put(call->user, own);
-	return -EINVAL;
+	return err;
 }
 
 #endif

@@ -19,7 +19,8 @@ struct sys_user_ops {
 	/* All of it, or -EFAULT (-EIO: the caller is gone). len may be 0. */
 	int (*read)(struct sys_user *user, u64 addr, void *ret, size_t len);
 	int (*write)(struct sys_user *user, u64 addr, const void *data, size_t len);
-	/* A descriptor of this process for the caller's fd. -EBADF. */
+	/* A descriptor of this process for the caller's fd; if the caller is this process it may turn out not
+	 * to be open. -EBADF. */
 	int (*fd_get)(struct sys_user *user, int fd, int *ret_fd);
 	void (*fd_put)(struct sys_user *user, int fd);
 	/* Gives the caller a descriptor of ours and its number there >= 0; fd is taken over, also on

@@ -1,8 +1,9 @@
 /*
- * bpf(2) beside the running kernel: the same calls, most of them wrong in one way, on both engines. Each
- * call's result (errno, or that a descriptor came) and what was written back must be the same.
+ * bpf(2) beside the running kernel: the same calls, most of them wrong in one way, on the kernel, on an
+ * instance in this process and on one behind its control socket. Each call's result (errno, or that a
+ * descriptor came) and what was written back must be the same.
  *
- * A section makes calls through `eng` and names each result; it runs once on each engine, and the two lists
+ * A section makes calls through `eng` and names each result; it runs once on each engine, and the lists
  * are compared line by line. Sections that need what an engine lacks are left out by name, never silently:
  * commands that skep answers with EOPNOTSUPP are compared only where the attribute itself is wrong.
  *
@@ -17,11 +18,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bpf_attr.h"
-#include "sys/verbs.h"
 
 enum { SKIPPED = 77, DIFF_SHOWN_MAX = 100 };
 
@@ -36,12 +35,7 @@ static u8 page[2 * PAGE] __attribute__((aligned(PAGE)));
 
 long call(int cmd, void *attr, u32 size)
 {
-	long ret;
-
-	if (eng->skep)
-		return skep_bpf(eng->skep, cmd, attr, size);
-	ret = syscall(__NR_bpf, cmd, attr, size);
-	return ret < 0 ? -errno : ret;
+	return eng->port->ops->bpf(eng->port, cmd, attr, size);
 }
 
 void line(const char *fmt, ...)
@@ -59,6 +53,8 @@ const char *result_text(long ret)
 {
 	static char text[32];
 
+	if (ret > 0)
+		close(ret);
 	if (ret < 0 && strerrorname_np(-ret))
 		return strerrorname_np(-ret);
 	snprintf(text, sizeof(text), ret > 0 ? "fd" : "%ld", ret);
@@ -72,8 +68,6 @@ static void try_size(const char *what, int cmd, const union sys_attr *attr, u32 
 	long ret = call(cmd, &copy, size);
 
 	line("%s = %s", what, result_text(ret));
-	if (ret > 0)
-		close(ret);
 }
 
 void try(const char *what, int cmd, const union sys_attr *attr)
@@ -150,8 +144,8 @@ union sys_attr btf_attr(void)
 int need(long fd, const char *what)
 {
 	if (fd < 0) {
-		fprintf(stderr, "%s: cannot make the %s the test begins with: %s\n", eng->name,
-			what, strerrorname_np(-fd));
+		fprintf(stderr, "%s, %s: cannot make the %s to begin with: %s\n", eng->name,
+			eng->section, what, strerrorname_np(-fd));
 		exit(1);
 	}
 	return fd;
@@ -401,34 +395,79 @@ static void remove_pin_dir(void)
 	rmdir(pin_dir);
 }
 
+/* A directory of our own for the instance, removed again with it. */
+static char root[PIN_DIR_LEN];
+
+static bool open_engines(struct engine *kernel, struct engine *local, struct engine *remote)
+{
+	const struct port_opts opts = {0};
+	struct port_text err = {""};
+
+	strcpy(root, "/tmp/skep-diff-XXXXXX");
+	if (!mkdtemp(root))
+		return false;
+	port_instance_root(root);
+	if (port_open_kernel(&kernel->port) || port_open_local(&opts, &local->port, &err) ||
+		port_instance_up("diff", &opts, &err) ||
+		port_open_instance("diff", &remote->port, &err)) {
+		printf("cannot open an engine: %s\n", err.text);
+		return false;
+	}
+	return true;
+}
+
+static void close_engine(struct engine *engine)
+{
+	buf_done(&engine->lines);
+	port_close(engine->port);
+}
+
+static u32 run_and_compare(const struct engine *kernel, struct engine *skep)
+{
+	struct port_text err;
+	u32 bad, cnt;
+
+	if (skep->port->ops->dev_add(skep->port, "veth:a,b", &skep->link_ifindex, &err)) {
+		printf("%s: no device: %s\n", skep->name, err.text);
+		return 1;
+	}
+	run(skep);
+	bad = compare(kernel, skep, &cnt);
+	printf("%s: %u results compared, %u differ\n", skep->name, cnt, bad);
+	return bad;
+}
+
 int main(void)
 {
-	struct engine kernel = {.name = "kernel", .link_ifindex = 1}, skep = {.name = "skep"};
+	struct engine kernel = {.name = "kernel", .link_ifindex = 1}, local = {.name = "local"},
+		      remote = {.name = "remote"};
 	union sys_attr probe = map_attr(BPF_MAP_TYPE_ARRAY);
-	struct buf text = BUF_INIT;
-	u32 bad, cnt;
+	struct port_text err;
+	u32 bad;
 	int fd;
 
+	if (!open_engines(&kernel, &local, &remote))
+		return 1;
 	eng = &kernel;
 	fd = call(BPF_MAP_CREATE, &probe, SYS_ATTR_SIZE);
 	if (fd < 0 || unshare(CLONE_NEWNET) < 0) {
 		printf("skipped: bpf(2) and a network namespace need root here\n");
-		return SKIPPED;
+		fd = -1;
+		bad = 0;
+	} else {
+		close(fd);
+		other_fd = open("/dev/null", O_RDWR);
+		if (!make_pin_dir())
+			printf("pins are left out: no bpf file system at /sys/fs/bpf\n");
+		run(&kernel);
+		remove_pin_dir();
+		bad = run_and_compare(&kernel, &local) + run_and_compare(&kernel, &remote);
 	}
-	close(fd);
-	other_fd = open("/dev/null", O_RDWR);
-	if (!make_pin_dir())
-		printf("pins are left out: no bpf file system at /sys/fs/bpf\n");
-	if (skep_new(NULL, &skep.skep) ||
-		sys_dev_add(skep.skep, "veth:a,b", &text, &skep.link_ifindex))
-		return 1;
-	run(&kernel);
-	remove_pin_dir();
-	run(&skep);
-	bad = compare(&kernel, &skep, &cnt);
-	printf("%u results compared, %u differ\n", cnt, bad);
-	skep_free(skep.skep);
-	buf_done(&kernel.lines);
-	buf_done(&skep.lines);
-	return bad != 0;
+	close_engine(&kernel);
+	close_engine(&local);
+	close_engine(&remote);
+	port_instance_down("diff", &err);
+	if (chdir(root) || rmdir("skep") || rmdir(root))
+		printf("something was left in %s\n", root);
+	return fd < 0 ? SKIPPED : bad != 0;
 }

@@ -7,16 +7,15 @@
 
 #include <linux/btf.h>
 
-#include <skep/skep.h>
-
 #include "base/buf.h"
+#include "port/port.h"
 #include "sys/attr.h"
 
 enum { PAGE = 4096, MAP_TYPES = 10, PIN_DIR_LEN = 64 };
 
 struct engine {
 	const char *name;
-	struct skep *skep; /* NULL: the kernel */
+	struct port *port;
 	struct buf lines;
 	const char *section;
 	u32 link_ifindex;
@@ -40,9 +39,9 @@ extern const u32 types_tried[MAP_TYPES];
 long call(int cmd, void *attr, u32 size);
 /* A line of the section's own. */
 void line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* "EINVAL", "fd" for a descriptor, "0". */
+/* "EINVAL", "0", or "fd" for a descriptor, which is closed. */
 const char *result_text(long ret);
-/* Records a call; a descriptor that came is closed. */
+/* Records a call. */
 void try(const char *what, int cmd, const union sys_attr *attr);
 void tryf(int cmd, const union sys_attr *attr, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

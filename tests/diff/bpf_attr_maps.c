@@ -109,9 +109,8 @@ static void try_elem(
 	tryf(cmd, &attr, "cmd %d %s", cmd, what);
 }
 
-static const int elem_cmds[] = {
-	BPF_MAP_UPDATE_ELEM, BPF_MAP_LOOKUP_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_MAP_DELETE_ELEM,
-	BPF_MAP_UPDATE_ELEM, BPF_MAP_LOOKUP_AND_DELETE_ELEM};
+static const int elem_cmds[] = {BPF_MAP_UPDATE_ELEM, BPF_MAP_LOOKUP_ELEM, BPF_MAP_GET_NEXT_KEY,
+	BPF_MAP_DELETE_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_LOOKUP_AND_DELETE_ELEM};
 
 /* Every element command with every kind of wrong pointer, on a map opened that way. */
 static void try_elems(const char *how, int fd)
@@ -418,13 +417,13 @@ void section_lifetime(void)
 	union sys_attr attr = {.by_id.id = id_of(fd)};
 
 	again = call(BPF_MAP_GET_FD_BY_ID, &attr, SYS_ATTR_SIZE);
-	line("by id = %s", result_text(again));
+	line("by id = %s", again < 0 ? strerrorname_np(-again) : "fd");
 	close(fd);
 	copy = dup(again);
 	close(again);
 	try("by id, a dup is left", BPF_MAP_GET_FD_BY_ID, &attr);
 	close(copy);
-	if (!eng->skep)
+	if (eng->port->ops->is_kernel)
 		usleep(100000); /* the kernel frees behind a grace period */
 	try("by id, none is left", BPF_MAP_GET_FD_BY_ID, &attr);
 }

@@ -170,8 +170,6 @@ static void try_log(int cmd, u32 level, u32 size, bool has_buf, bool good)
 	for (char *end; (end = strchr(text, '\n'));)
 		*end = '|';
 	line("... text '%s'", text);
-	if (ret > 0)
-		close(ret);
 }
 
 void section_log(void)

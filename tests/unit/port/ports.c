@@ -186,6 +186,51 @@ static void refusals_are_said(void **state)
 	assert_non_null(strstr(said, "BPF_PROG_ATTACH"));
 }
 
+/* Whether the number came with the call or is asked for in its middle. */
+static void descriptors_that_are_not_open_are_ebadf(void **state)
+{
+	union sys_attr attr = {0};
+
+	assert_int_equal(get(&t, 987654, 1), -EBADF);
+	assert_int_equal(get(&t, -1, 1), -EBADF);
+	attr.map_create.map_type = BPF_MAP_TYPE_HASH;
+	attr.map_create.key_size = attr.map_create.value_size = 4;
+	attr.map_create.max_entries = 1;
+	attr.map_create.btf_fd = 987654;
+	attr.map_create.btf_key_type_id = attr.map_create.btf_value_type_id = 1;
+	assert_int_equal(call(&t, BPF_MAP_CREATE, &attr), -EBADF);
+	attr.map_create.btf_fd = -1;
+	assert_int_equal(call(&t, BPF_MAP_CREATE, &attr), -EBADF);
+	attr.map_create.btf_fd = 0;
+	assert_int_equal(call(&t, BPF_MAP_CREATE, &attr), -EINVAL);
+}
+
+/* The program is not there if its log, or its length, could not be written. */
+static void what_cannot_be_written_fails_the_call(void **state)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 2},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union sys_attr attr = {0};
+	u32 key = 0;
+	int fd;
+
+	attr.prog_load.prog_type = BPF_PROG_TYPE_XDP;
+	attr.prog_load.insns = (uintptr_t)insns;
+	attr.prog_load.insn_cnt = 2;
+	attr.prog_load.license = (uintptr_t) "GPL";
+	attr.prog_load.log_level = 1;
+	attr.prog_load.log_buf = 8;
+	attr.prog_load.log_size = 1000;
+	assert_int_equal(call(&t, BPF_PROG_LOAD, &attr), -EFAULT);
+	assert_int_equal(next_id(&t, BPF_PROG_GET_NEXT_ID, 0), 0);
+	fd = make_map(&t, BPF_MAP_TYPE_ARRAY, 0, "m");
+	assert_int_equal(elem(&t, BPF_MAP_LOOKUP_ELEM, fd, &key, (void *)8, 0), -EFAULT);
+	assert_int_equal(elem(&t, BPF_MAP_GET_NEXT_KEY, fd, &key, (void *)8, 0), -EFAULT);
+	close(fd);
+}
+
 static void a_full_descriptor_table_is_emfile(void **state)
 {
 	struct rlimit before, few;
@@ -493,6 +538,8 @@ int main(void)
 		BOTH(programs_are_loaded_run_and_shown),
 		BOTH(the_log_comes_back),
 		BOTH(refusals_are_said),
+		BOTH(descriptors_that_are_not_open_are_ebadf),
+		BOTH(what_cannot_be_written_fails_the_call),
 		BOTH(a_full_descriptor_table_is_emfile),
 		BOTH(pins_are_kept_and_listed),
 		BOTH(listing_stops_when_told),

@@ -461,6 +461,53 @@ static void struct_ops_without_their_programs_are_not_loaded(void **state)
 	bpf_object__close(object);
 }
 
+static void expect_types(const void *data, size_t len, int want, const char *words)
+{
+	struct port_text text = {0};
+	const void *types = NULL;
+	u32 types_len = 0;
+
+	assert_int_equal(object_check_types("a.o", data, len, &types, &types_len, &text), want);
+	if (!strstr(text.text, words))
+		fail_msg("'%s' does not say '%s'", text.text, words);
+	if (!want)
+		assert_int_equal(types_len, AT(btf.names) + LEN(names) - AT(btf));
+}
+
+static void types_are_found_in_any_elf_file_and_alone(void **state)
+{
+	struct image image = make_good();
+	size_t len = AT(btf.names) + LEN(names) - AT(btf);
+
+	image.head.e_machine = EM_X86_64;
+	image.secs[S_SYMTAB].sh_type = SHT_PROGBITS;
+	expect_types(&image, sizeof(image), 0, "");
+	expect_types(&image.btf, len, 0, "");
+	expect_types(&image.btf, len - 1, -EINVAL, "its BTF has types or texts past its end");
+	expect_types("text", 4, -ENOENT, "");
+	image.secs[S_BTF].sh_name = NAME(BSS);
+	expect_types(&image, sizeof(image), -ENOENT, "");
+	image.secs[S_BTF].sh_size = UINT64_MAX;
+	expect_types(&image, sizeof(image), -EINVAL, "is cut short: section 6");
+}
+
+/* As no C can say it: a pointer to itself, without a struct in between that has a name. */
+static void types_that_cannot_be_written_are_refused_for_that_alone(void **state)
+{
+	struct image image = make_good();
+	struct port_text text = {0};
+
+	image.btf.types.type_def.type = T_PTR;
+	image.btf.types.bits_bits = (struct btf_member){0};
+	image.btf.types.ptr.type = T_TYPEDEF;
+	image.btf.types.bits.size = 8;
+	assert_int_equal(object_check("a.o", &image, sizeof(image), &text), 0);
+	expect_types(&image, sizeof(image), -EINVAL, "of its BTF contains itself");
+	image.btf.types.bits_bits.type = T_PTR;
+	image.btf.types.ptr.type = T_BITS; /* a struct with a name */
+	expect_types(&image, sizeof(image), 0, "");
+}
+
 static void no_failing_allocation_is_overlooked(void **state)
 {
 	struct image image = make_good();
@@ -490,6 +537,8 @@ int main(void)
 		cmocka_unit_test(a_lone_function_that_calls_itself_is_refused),
 		cmocka_unit_test(struct_ops_end_in_their_section),
 		cmocka_unit_test(struct_ops_without_their_programs_are_not_loaded),
+		cmocka_unit_test(types_are_found_in_any_elf_file_and_alone),
+		cmocka_unit_test(types_that_cannot_be_written_are_refused_for_that_alone),
 		cmocka_unit_test(no_failing_allocation_is_overlooked),
 	};
 
