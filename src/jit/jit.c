@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/mem.h"
 #include "isa/isa.h"
 #include "jit/mem.h"
@@ -215,6 +216,7 @@ static int compile_with(const struct prog_code *code, const struct hlp_proto *co
 		goto free_all;
 	jit.base = mem->code;
 	err = compile(&jit, sub_off, insn_off);
+	skep_bug_if(!err && jit.out.len > jit.room, "the code is longer than the machine said");
 	if (!err)
 		err = jit_mem_fill(mem, jit.out.data, jit.out.len);
 	if (err)
