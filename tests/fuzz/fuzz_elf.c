@@ -6,6 +6,7 @@
  * no object. So most mutations change such a number in place, to one that is near, small, large or found
  * elsewhere in the file.
  */
+#include <bpf/btf.h>
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,27 @@ static void load(struct bpf_object *object, bool alone)
 	port_close(port);
 }
 
+static void print_nothing(void *ctx, const char *fmt, va_list args)
+{
+}
+
+/* `btf dump file FILE format c` */
+static void write_as_c(const char *path)
+{
+	struct port_text err = {0};
+	struct btf_dump *dump;
+	struct btf *btf;
+
+	if (object_types(path, &btf, &err))
+		return;
+	dump = btf_dump__new(btf, print_nothing, NULL, NULL);
+	for (u32 id = 1; id < btf__type_cnt(btf); id++)
+		if (!dump || btf_dump__dump_type(dump, id))
+			break;
+	btf_dump__free(dump);
+	btf__free(btf);
+}
+
 static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	return 0;
@@ -62,6 +84,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (!object_try_open(path, &object, &err))
 		load(object, data[len - 1] & 1);
+	write_as_c(path);
 	close(fd);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "info.h"
+#include "object.h"
 #include "out.h"
 #include "ref.h"
 
@@ -482,20 +483,13 @@ static int load_map(struct dump *d, struct args *a)
 static int load_file(struct dump *d, struct args *a)
 {
 	const char *path = args_next(a);
+	struct port_text text = {0};
+	int err;
 
 	if (!path)
 		return fail_missing(d->t, "a file", "file");
-	d->btf = btf__parse(path, NULL);
-	if (libbpf_get_error(d->btf)) {
-		int err = (int)libbpf_get_error(d->btf);
-
-		d->btf = NULL;
-		return fail(d->t, "failed to load BTF from %s: %s%s", path, errno_text(err),
-			err == -ENOENT && !access(path, F_OK) ? " (it has no .BTF section: compile "
-								"with -g)"
-							      : "");
-	}
-	return 0;
+	err = object_types(path, &d->btf, &text);
+	return err ? fail(d->t, "%s", text.text) : 0;
 }
 
 static int load_source(struct dump *d, struct args *a)

@@ -5,6 +5,7 @@
  */
 #include "object.h"
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -158,6 +159,34 @@ int object_try_open(const char *path, struct bpf_object **ret, struct port_text 
 		return ret_err;
 	ret_err = open_checked(path, data, len, ret, err);
 	mem_free(data); /* libbpf has copied what it needs */
+	return ret_err;
+}
+
+int object_types(const char *path, struct btf **ret, struct port_text *err)
+{
+	const void *types = NULL;
+	struct btf *btf = NULL;
+	u32 types_len = 0;
+	size_t len = 0;
+	u8 *data = NULL;
+	int ret_err = read_file(path, &data, &len, err);
+
+	if (ret_err)
+		return ret_err;
+	ret_err = object_check_types(path, data, len, &types, &types_len, err);
+	if (ret_err == -ENOENT)
+		say(ret_err, err, "%s has no BTF: compile it with -g", path);
+	if (!ret_err) {
+		btf = btf__new(types, types_len);
+		if (!btf)
+			ret_err = say(-errno, err, "%s: its types cannot be read: %s", path,
+				strerror(errno));
+	}
+	mem_free(data);
+	if (!ret_err) {
+		btf__set_pointer_size(btf, sizeof(u64));
+		*ret = btf;
+	}
 	return ret_err;
 }
 

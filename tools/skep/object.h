@@ -9,6 +9,8 @@
 
 #include "tool.h"
 
+struct btf;
+
 /*
  * Opens path, without loading. 0, or the exit status after an error that tells what is wrong with
  * the file: missing, not ELF, not for BPF, cut short, malformed, without programs.
@@ -16,6 +18,11 @@
 int object_open(struct tool *t, const char *path, struct bpf_object **ret);
 /* The same without writing an error: its text goes to err. A negative errno. */
 int object_try_open(const char *path, struct bpf_object **ret, struct port_text *err);
+/*
+ * The types of a file that is BTF or an ELF file with a section .BTF, checked; for btf__free().
+ * A negative errno; -ENOENT: it has no types.
+ */
+int object_types(const char *path, struct btf **ret, struct port_text *err);
 /*
  * bpf_object__load() but for what it cannot do: struct_ops maps without a program that makes it read
  * the kernel's types. -EOPNOTSUPP then, said where libbpf says its reasons.

@@ -41,21 +41,20 @@ static int no_memory(const struct object_file *f)
 
 static int read_header(struct object_file *f, struct btf_header *ret_hdr)
 {
-	const Elf64_Shdr *s = &f->secs[f->btf_idx];
 	u32 space;
 
-	if (s->sh_size < sizeof(*ret_hdr))
+	if (f->btf_len < sizeof(*ret_hdr))
 		return object_bad(f, "its BTF is shorter than a header");
-	if (s->sh_size > BTF_SIZE_MAX)
+	if (f->btf_len > BTF_SIZE_MAX)
 		return object_too_large(f, "it has %llu bytes of BTF (limit %u)",
-			(unsigned long long)s->sh_size, BTF_SIZE_MAX);
-	memcpy(ret_hdr, f->data + s->sh_offset, sizeof(*ret_hdr));
+			(unsigned long long)f->btf_len, BTF_SIZE_MAX);
+	memcpy(ret_hdr, f->btf_data, sizeof(*ret_hdr));
 	if (ret_hdr->magic != BTF_MAGIC || ret_hdr->version != BTF_VERSION || ret_hdr->flags)
 		return object_bad(f, "its BTF is of another version or byte order");
-	if (ret_hdr->hdr_len < sizeof(*ret_hdr) || ret_hdr->hdr_len > s->sh_size ||
+	if (ret_hdr->hdr_len < sizeof(*ret_hdr) || ret_hdr->hdr_len > f->btf_len ||
 		ret_hdr->hdr_len % sizeof(u32) || ret_hdr->type_off % sizeof(u32))
 		return object_bad(f, "its BTF has a header of %u bytes", ret_hdr->hdr_len);
-	space = (u32)s->sh_size - ret_hdr->hdr_len;
+	space = (u32)f->btf_len - ret_hdr->hdr_len;
 	if ((u64)ret_hdr->type_off + ret_hdr->type_len > ret_hdr->str_off ||
 		(u64)ret_hdr->str_off + ret_hdr->str_len > space)
 		return object_bad(f, "its BTF has types or texts past its end");
@@ -198,12 +197,12 @@ int object_check_btf(struct object_file *f)
 	struct btf_header hdr;
 	int err;
 
-	if (!f->btf_idx)
+	if (!f->btf_data)
 		return 0;
 	err = read_header(f, &hdr);
 	if (err)
 		return err;
-	f->btf.mem = mem_dup(f->data + f->secs[f->btf_idx].sh_offset, f->secs[f->btf_idx].sh_size);
+	f->btf.mem = mem_dup(f->btf_data, f->btf_len);
 	if (!f->btf.mem)
 		return no_memory(f);
 	err = read_strings(f, &hdr);

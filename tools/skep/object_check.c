@@ -95,11 +95,26 @@ static int read_table(struct object_file *f, const Elf64_Ehdr *head)
 	return 0;
 }
 
+/* The section is in the file, as far as it is in any. */
+static int check_extent(const struct object_file *f, u32 i)
+{
+	const Elf64_Shdr *s = &f->secs[i];
+
+	if (s->sh_type == SHT_NOBITS ||
+		(s->sh_offset <= f->len && s->sh_size <= f->len - s->sh_offset))
+		return 0;
+	return object_refuse(f, -EINVAL,
+		"is cut short: section %u ends at byte %llu, the file at %llu; "
+		"compile or copy it again",
+		i, (unsigned long long)(s->sh_offset + s->sh_size), (unsigned long long)f->len);
+}
+
 static int check_extents(const struct object_file *f)
 {
 	u64 zeroes = 0;
+	int err = 0;
 
-	for (u32 i = 0; i < f->sec_cnt; i++) {
+	for (u32 i = 0; i < f->sec_cnt && !err; i++) {
 		const Elf64_Shdr *s = &f->secs[i];
 
 		if (s->sh_type == SHT_NOBITS) {
@@ -108,14 +123,11 @@ static int check_extents(const struct object_file *f)
 					"section %u asks for %llu bytes of zeroes (limit %u)", i,
 					(unsigned long long)s->sh_size, ZEROES_MAX);
 			zeroes += s->sh_size;
-		} else if (s->sh_offset > f->len || s->sh_size > f->len - s->sh_offset) {
-			return object_refuse(f, -EINVAL,
-				"is cut short: section %u ends at byte %llu, the file at %llu; "
-				"compile or copy it again",
-				i, (unsigned long long)(s->sh_offset + s->sh_size),
-				(unsigned long long)f->len);
 		}
+		err = check_extent(f, i);
 	}
+	if (err)
+		return err;
 	if (f->secs[0].sh_type != SHT_NULL || f->secs[0].sh_flags)
 		return object_bad(f, "its section 0 is in use");
 	return 0;
@@ -226,6 +238,10 @@ static int check_elf(struct object_file *f)
 		err = find_known(f);
 	if (!err)
 		err = find_symbols(f);
+	if (!err && f->btf_idx) {
+		f->btf_data = f->data + f->secs[f->btf_idx].sh_offset;
+		f->btf_len = f->secs[f->btf_idx].sh_size;
+	}
 	return err;
 }
 
@@ -241,6 +257,62 @@ int object_check(const char *path, const void *data, size_t len, struct port_tex
 		ret = steps[i](&f);
 	object_btf_done(&f.btf);
 	mem_free(f.funcs);
+	mem_free(f.secs);
+	return ret;
+}
+
+/* Where the types of an ELF file of 64 bits are, whatever it was made for: 0, or -ENOENT. */
+static int find_types(struct object_file *f)
+{
+	Elf64_Ehdr head;
+	int err;
+
+	if (f->len < sizeof(head))
+		return -ENOENT;
+	memcpy(&head, f->data, sizeof(head));
+	if (memcmp(f->data, ELFMAG, SELFMAG) || head.e_ident[EI_CLASS] != ELFCLASS64 ||
+		head.e_ident[EI_DATA] != ELFDATA2LSB || !head.e_shoff || !head.e_shnum ||
+		head.e_shentsize != sizeof(Elf64_Shdr))
+		return -ENOENT;
+	err = read_table(f, &head);
+	for (u32 i = 0; i < f->sec_cnt && !err; i++)
+		err = check_extent(f, i);
+	if (!err)
+		err = check_names(f, head.e_shstrndx);
+	if (!err && !(f->btf_idx = object_find_sec(f, ".BTF")))
+		err = -ENOENT;
+	if (!err && f->secs[f->btf_idx].sh_type == SHT_NOBITS)
+		err = -ENOENT;
+	return err;
+}
+
+int object_check_types(const char *path, const void *data, size_t len, const void **ret_btf,
+	u32 *ret_len, struct port_text *err)
+{
+	struct object_file f = {.path = path, .err = err, .data = data, .len = len};
+	u16 magic = 0;
+	int ret = 0;
+
+	memcpy(&magic, data, MIN(len, sizeof(magic)));
+	if (magic == BTF_MAGIC) {
+		f.btf_data = data;
+		f.btf_len = len;
+	} else {
+		ret = find_types(&f);
+		if (!ret) {
+			f.btf_data = f.data + f.secs[f.btf_idx].sh_offset;
+			f.btf_len = f.secs[f.btf_idx].sh_size;
+		}
+	}
+	if (!ret)
+		ret = object_check_btf(&f);
+	if (!ret)
+		ret = object_check_ptrs(&f);
+	if (!ret) {
+		*ret_btf = f.btf_data;
+		*ret_len = (u32)f.btf_len;
+	}
+	object_btf_done(&f.btf);
 	mem_free(f.secs);
 	return ret;
 }

@@ -17,4 +17,11 @@ struct port_text;
  */
 int object_check(const char *path, const void *data, size_t len, struct port_text *err);
 
+/*
+ * The same for the types alone, of a file that is BTF or an ELF file of any machine: where they are
+ * in data. -ENOENT, without a sentence: it has none.
+ */
+int object_check_types(const char *path, const void *data, size_t len, const void **ret_btf,
+	u32 *ret_len, struct port_text *err);
+
 #endif

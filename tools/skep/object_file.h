@@ -59,6 +59,8 @@ struct object_file {
 	u64 code_len;			     /* bytes of all functions */
 	u32 relo_cnt, text_relo_cnt;
 
+	const u8 *btf_data; /* the bytes of .BTF; NULL: there is none */
+	u64 btf_len;
 	struct object_types btf; /* cnt 0: there is none */
 	u32 rec_cnt;		 /* records of .BTF.ext */
 	u32 core_relo_cnt;
@@ -123,6 +125,8 @@ int object_check_btf(struct object_file *f);
 void object_btf_done(struct object_types *btf);
 /* The types together: containment and members, with sizes filled. */
 int object_check_nests(struct object_file *f);
+/* And through pointers, for who writes them as C; after object_check_btf(). */
+int object_check_ptrs(struct object_file *f);
 int object_check_btf_ext(struct object_file *f);
 int object_check_data(struct object_file *f);
 int object_check_work(struct object_file *f);

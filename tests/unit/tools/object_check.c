@@ -506,6 +506,19 @@ static void types_that_cannot_be_written_are_refused_for_that_alone(void **state
 	image.btf.types.bits_bits.type = T_PTR;
 	image.btf.types.ptr.type = T_BITS; /* a struct with a name */
 	expect_types(&image, sizeof(image), 0, "");
+
+	image.btf.types.bits.size = 1 << 26;
+	expect_types(&image, sizeof(image), -E2BIG, "type 12 of its BTF is nothing but padding");
+	image.btf.types.bits.size = UINT32_MAX;
+	expect_types(&image, sizeof(image), -E2BIG, "type 12 of its BTF has 4294967295 bytes");
+	image = make_good();
+	image.btf.types.bits.info = INFO(STRUCT, 1);
+	image.btf.types.bits_bits.offset = 0;
+	image.btf.types.int_data = 0;
+	image.btf.types.integer.size = 0;
+	assert_int_equal(object_check("a.o", &image, sizeof(image), &text), 0);
+	expect_types(
+		&image, sizeof(image), -EINVAL, "member bits of type 12 of its BTF is no value");
 }
 
 static void no_failing_allocation_is_overlooked(void **state)
