@@ -25,7 +25,10 @@ static const struct kind_row kinds[] = {
 };
 #undef KIND
 
-enum { TYPES_MIN = 64 };
+enum {
+	TYPES_MIN = 64,
+	NUMBER_MAX = 16, /* bytes */
+};
 
 void object_btf_done(struct object_types *btf)
 {
@@ -176,6 +179,9 @@ static int check_refs(const struct object_file *f, u32 id)
 	} else if (!err && kinds[kind].has_type && kind != BTF_KIND_FWD) {
 		err = check_id(f, id, t->type);
 	}
+	if (!err && (kind == BTF_KIND_INT || kind == BTF_KIND_FLOAT || btf_type_is_enum(t)) &&
+		t->size > NUMBER_MAX)
+		return object_bad(f, "type %u of its BTF is a number of %u bytes", id, t->size);
 	if (!err && kind == BTF_KIND_FUNC &&
 		btf_type_kind(f->btf.types[t->type]) != BTF_KIND_FUNC_PROTO)
 		return object_bad(f, "function %s in its BTF has type %u, which is no prototype",

@@ -340,6 +340,7 @@ static const struct row rows[] = {
 		"member bits of type 12 of its BTF has bits of no number"),
 	ROW(btf.types.bits_bits.offset, 7 << 24 | 26,
 		"member bits of type 12 of its BTF is outside"),
+	ONE(size, integer, 17, "type 1 of its BTF is a number of 17 bytes"),
 	ONE(size, integer, 0, "member bits of type 12 of its BTF is of no size"),
 	/* BTF: sections of variables */
 	ROW(btf.types.maps_map.type, 70, "type 6 of its BTF refers to type 70"),
