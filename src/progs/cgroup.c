@@ -98,9 +98,9 @@ static const struct ctx_field sockopt_fields[] = {
 	PLAIN_DATA(struct bpf_sockopt, optval),
 	PLAIN_DATA_END(struct bpf_sockopt, optval_end),
 	OPT(level, RD_WR, AT(SETSOCKOPT)),
-	OPT(level, RD, 0),
+	OPT(level, RD, AT(GETSOCKOPT)),
 	OPT(optname, RD_WR, AT(SETSOCKOPT)),
-	OPT(optname, RD, 0),
+	OPT(optname, RD, AT(GETSOCKOPT)),
 	OPT(optlen, RD_WR, 0),
 	OPT(retval, RD_WR, AT(GETSOCKOPT)),
 };
