@@ -586,7 +586,9 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 	ret_prog->flags = one_in(&g, 4) ? BPF_F_TEST_STATE_FREQ : 0;
 	if (one_in(&g, 16))
 		ret_prog->flags |= BPF_F_STRICT_ALIGNMENT;
-	ret_prog->type = one_in(&g, 4) ? BPF_PROG_TYPE_SOCKET_FILTER : BPF_PROG_TYPE_XDP;
+	ret_prog->type = one_in(&g, 4)	 ? BPF_PROG_TYPE_SOCKET_FILTER
+			 : one_in(&g, 3) ? BPF_PROG_TYPE_SCHED_CLS
+					 : BPF_PROG_TYPE_XDP;
 	g.kind[1] = CTX;
 	g.kind[10] = STACK;
 	put(&g, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
@@ -599,6 +601,14 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 		put(&g, BPF_LDX | BPF_MEM | BPF_W, 9, 1, 12, 0);
 	} else {
 		put(&g, BPF_LDX | BPF_MEM | BPF_W, 9, 1, 0, 0);
+		if (ret_prog->type == BPF_PROG_TYPE_SCHED_CLS) {
+			put(&g, BPF_LDX | BPF_MEM | BPF_W, 7, 1, offsetof(struct __sk_buff, data),
+				0);
+			put(&g, BPF_LDX | BPF_MEM | BPF_W, 8, 1,
+				offsetof(struct __sk_buff, data_end), 0);
+			g.kind[7] = PACKET;
+			g.kind[8] = END;
+		}
 	}
 	g.kind[9] = NUMBER;
 	for (u8 r = 0; r < 6 && !g.is_wild; r++) {
