@@ -66,6 +66,20 @@ static void helpers_get_five_arguments_and_the_run(void **state)
 		1 + 4 + 9 + 16 + 25 + 1000);
 }
 
+static void helpers_called_by_register_get_the_same(void **state)
+{
+	assert_int_equal(result_of("mov %r1, 1\nmov %r2, 2\nmov %r3, 3\nmov %r4, 4\nmov %r5, 5\n"
+				   "mov %r7, 1\ncall %r7\nexit\n",
+				 0),
+		1 + 4 + 9 + 16 + 25 + 1000);
+	assert_int_equal(result_of("mov %r1, 1\nmov %r2, 2\nmov %r3, 3\nmov %r4, 4\nmov %r5, 1\n"
+				   "call %r5\nexit\n",
+				 0),
+		1 + 4 + 9 + 16 + 5 + 1000);
+	assert_int_equal(
+		result_of("mov %r0, 2\ncall %r0\nexit\n", 0), 1); /* the stack is aligned */
+}
+
 static void helpers_find_the_stack_aligned(void **state)
 {
 	/* with none, one and two registers saved, in the first function and in one it calls */
@@ -158,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(helpers_get_five_arguments_and_the_run),
+		cmocka_unit_test(helpers_called_by_register_get_the_same),
 		cmocka_unit_test(helpers_find_the_stack_aligned),
 		cmocka_unit_test(context_arrives_in_r1),
 		cmocka_unit_test(functions_keep_r6_to_r9_and_have_their_own_stack),

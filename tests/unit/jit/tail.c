@@ -35,7 +35,7 @@ static const struct map_type type = {.type = BPF_MAP_TYPE_PROG_ARRAY, .name = "p
 static const struct map_ops ops = {0};
 
 struct fixture {
-	struct prog *slots[SLOT_CNT];
+	struct prog *slots[SLOT_CNT + 1]; /* one more than the array says */
 	struct map_progs array;
 	struct map *maps[1];
 	struct prog progs[SLOT_CNT];
@@ -135,6 +135,7 @@ static void no_program_means_going_on(void **state)
 
 	for (u32 i = 0; i < ARRAY_SIZE(texts); i++) {
 		setup(&fix);
+		fix.slots[SLOT_CNT] = add(&fix, 1, "mov %r0, 9\nexit\n", 0);
 		expect(&fix, add(&fix, 0, texts[i], 0), 5);
 		teardown(&fix);
 	}
