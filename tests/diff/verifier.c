@@ -5,7 +5,7 @@
  * fault would mean that the verifier let something unsafe pass.
  *
  * usage: verifier [COUNT [FIRST_SEED]] [--list] [--lines] [--dump SEED]
- *	COUNT programs (default 3000) from FIRST_SEED on (default 1)
+ *	COUNT programs (default 1500) from FIRST_SEED on (default 1)
  *	--list shows every difference; --lines what the kernel says of each; --dump both logs of one
  * Exit: 0 fine, 1 a difference that matters, 77 no bpf(2) here.
  */
@@ -428,7 +428,7 @@ int main(int argc, char **argv)
 {
 	static struct diff d;
 	struct inst_options opts = {.no_jit = true, .checked = true};
-	u64 cnt = 3000, first = 1, only = 0, given = 0;
+	u64 cnt = 1500, first = 1, only = 0, given = 0;
 	struct buf log = BUF_INIT;
 	union bpf_attr probe = {
 		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
