@@ -84,7 +84,7 @@ struct prog_type {
 	u32 ret_cnt;
 	bool has_packet; /* direct packet access */
 	bool can_write_packet;
-	bool may_sleep; /* BPF_F_SLEEPABLE is taken */
+	bool may_sleep;	  /* BPF_F_SLEEPABLE is taken */
 	u64 attach_types; /* bits BPF_x that expected_attach_type may be; ~0: any value */
 	u8 since_major, since_minor;
 	/* 0 or -errno (-ENOSPC: data_out was too small, and what fitted is there). NULL: -ENOTSUPP. */

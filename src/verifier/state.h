@@ -109,10 +109,10 @@ struct vf_state {
 	u32 top; /* index of the running frame */
 	struct vf_state *parent;
 	u32 may_goto_depth; /* rounds of loops with may_goto on the way here */
-	u32 branches;  /* paths through this state that are still to be explored */
-	u32 insn_idx;  /* the instruction about to run */
-	u32 first_idx; /* the first of the stretch since the parent */
-	s32 last_idx;  /* the one executed before insn_idx */
+	u32 branches;	    /* paths through this state that are still to be explored */
+	u32 insn_idx;	    /* the instruction about to run */
+	u32 first_idx;	    /* the first of the stretch since the parent */
+	s32 last_idx;	    /* the one executed before insn_idx */
 	struct vf_hist *hist;
 	u32 hist_cnt, hist_cap;
 };
