@@ -12,8 +12,8 @@
 
 /* PROGS column. ALL_PROGS: Linux's base set, given to every type; NET_PROGS: types whose base set is
  * that of sockets (bpf_sk_base_func_proto) or names it, as asked of Linux 6.18. */
-#define ALL_PROGS   (~0ULL)
-#define XDP_ONLY    PROG(XDP)
+#define ALL_PROGS (~0ULL)
+#define XDP_ONLY  PROG(XDP)
 #define SKB_PROGS                                                                                  \
 	(PROG(SCHED_CLS) | PROG(SCHED_ACT) | PROG(LWT_IN) | PROG(LWT_OUT) | PROG(LWT_XMIT) |       \
 		PROG(LWT_SEG6LOCAL))
@@ -32,10 +32,10 @@
 
 /* BITS column */
 enum hlp_bits {
-	PKT = 1,   /* memory arguments may be packet memory */
-	MOVES = 2, /* packet pointers are stale afterwards */
-	GPL = 4,   /* only for programs with a GPL-compatible licence */
-	LONG4 = 8, /* argument 4 points to 8 bytes */
+	PKT = 1,     /* memory arguments may be packet memory */
+	MOVES = 2,   /* packet pointers are stale afterwards */
+	GPL = 4,     /* only for programs with a GPL-compatible licence */
+	LONG4 = 8,   /* argument 4 points to 8 bytes */
 	FORMAT = 16, /* argument 3 is a format string for the values of argument 4 */
 };
 
