@@ -98,7 +98,7 @@ static void change_imm(struct bpf_insn *insn)
 
 	switch (rnd(3)) {
 	case 0: insn->imm = edges[rnd(ARRAY_SIZE(edges))]; break;
-	case 1: insn->imm += rnd(2) ? 1 : -1; break;
+	case 1: insn->imm = (s32)((u32)insn->imm + (rnd(2) ? 1 : -1)); break;
 	default: insn->imm ^= 1u << rnd(32); break;
 	}
 }
