@@ -40,6 +40,15 @@ u32 inst_host_cpu_cnt(void)
 	return last + 1;
 }
 
+static u64 seed_of_system(const struct skep *inst)
+{
+	u64 seed;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
+		return seed;
+	return (uintptr_t)inst ^ (u64)time(NULL) << 32 ^ (u64)getpid();
+}
+
 int inst_init(struct skep *inst, const struct inst_options *opts)
 {
 	int err;
@@ -63,6 +72,7 @@ int inst_init(struct skep *inst, const struct inst_options *opts)
 	for (u32 cpu = 0; cpu < inst->cpu_cnt; cpu++) {
 		inst->runs[cpu].inst = inst;
 		inst->runs[cpu].cpu = cpu;
+		inst->runs[cpu].rand_state = (u64)cpu << 48 ^ seed_of_system(inst);
 		pthread_mutex_init(&inst->runs[cpu].lock, NULL);
 	}
 	pthread_mutex_init(&inst->lock, NULL);
@@ -118,4 +128,12 @@ u32 inst_random(struct skep *inst)
 		return num;
 	state = __atomic_add_fetch(&inst->rand_state, step, __ATOMIC_RELAXED);
 	return hash_mix(state, 0xd6e8feb86659fd93) >> 16;
+}
+
+u32 inst_prandom(struct run *run)
+{
+	if (run->inst->clock == INST_CLOCK_REPLAY)
+		return inst_random(run->inst);
+	run->rand_state += 0xa0761d6478bd642f;
+	return (u32)hash_mix(run->rand_state, run->rand_state ^ 0xe7037ed1a0b428db);
 }

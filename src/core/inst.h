@@ -77,6 +77,10 @@ u64 inst_now_ns(const struct skep *inst);
 /* Nanoseconds of CLOCK_REALTIME, or of the replayed capture. */
 u64 inst_wall_ns(const struct skep *inst);
 u32 inst_random(struct skep *inst);
+/* The same for one CPU, without a system call: a counter through a 64 x 64 bit multiplication (the
+ * generator known as wyrand, which passes the usual statistical tests), seeded by the system. As Linux's
+ * prandom, not for secrets. With CLOCK_REPLAY the instance's numbers, so that a run can be repeated. */
+u32 inst_prandom(struct run *run);
 /* The host's possible CPUs, as libbpf counts them (/sys/devices/system/cpu/possible). */
 u32 inst_host_cpu_cnt(void);
 

@@ -46,6 +46,9 @@ struct map_fds {
 /* What a program may do with a map through helpers; also what the verifier needs to know. */
 enum map_access { MAP_PROG_READ = 1, MAP_PROG_WRITE = 2 };
 
+/* A program's lookup: the value's address or NULL. */
+typedef void *(*map_lookup_fn)(struct map *map, const void *key, u32 cpu);
+
 struct map_ops {
 	/* Linux's map_alloc_check: -EINVAL, -E2BIG, -EPERM … */
 	int (*check)(const struct skep *inst, const struct map_attr *attr);
@@ -55,7 +58,9 @@ struct map_ops {
 	void (*free)(struct map *map);
 
 	/* From programs. lookup gives the value's address or NULL. */
-	void *(*lookup)(struct map *map, const void *key, u32 cpu);
+	map_lookup_fn lookup;
+	/* The same for this one map, where its sizes allow a faster one. NULL: lookup. */
+	map_lookup_fn (*lookup_fn)(const struct map *map);
 	int (*update)(struct map *map, const void *key, const void *value, u64 flags, u32 cpu);
 	int (*remove)(struct map *map, const void *key);
 	/* key NULL or unknown: the first key. -ENOENT after the last. */

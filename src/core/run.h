@@ -71,6 +71,7 @@ struct run {
 	pthread_mutex_t lock;
 	const struct prog *prog; /* the one that runs */
 	struct run_redirect redirect;
+	u64 rand_state; /* of bpf_get_prandom_u32 */
 	u32 tail_calls; /* done in this run; the JIT counts them here */
 	/* checked mode only */
 	struct run_region regions[RUN_REGION_MAX];

@@ -23,7 +23,7 @@ u64 hlp_get_numa_node_id(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run
 
 u64 hlp_get_prandom_u32(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {
-	return inst_random(run->inst);
+	return inst_prandom(run);
 }
 
 u64 hlp_get_current_pid_tgid(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)

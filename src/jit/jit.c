@@ -132,8 +132,10 @@ static void compile_sub(struct jit *jit, u32 *insn_off)
 	while (i < sub_end(code, jit->sub) && !jit->err) {
 		const u32 off = jit->out.len;
 
-		if (jit->flow.is_target[i])
+		if (jit->flow.is_target[i]) {
 			jit->zext = 0;
+			memset(jit->maps, 0, sizeof(jit->maps));
+		}
 		len = jit_target->insn(jit, i);
 		insn_off[i] = off;
 		/* where there are several, the code of all but the first begins behind the whole */

@@ -34,6 +34,8 @@ struct jit {
 	struct buf out;		  /* the code */
 	struct jit_fixup *fixups; /* by rising `at` */
 	u32 fixup_cnt, fixup_cap;
+	/* the map whose address a register holds before the instruction; NULL: not known */
+	const struct map *maps[ISA_REG_CNT];
 	u16 zext; /* bits: registers whose upper 32 bits are 0 before the instruction */
 	/* the function being compiled */
 	u32 sub;

@@ -69,6 +69,40 @@ static void *lookup(struct map *map, const void *key, u32 cpu)
 	return num ? map_table_value(table, num) : NULL;
 }
 
+static inline __attribute__((always_inline)) void *lookup_len(
+	struct map *map, const void *key, u32 len)
+{
+	struct map_table *table = &to_hash(map)->table;
+	u32 num = map_table_find_len(table, key, len);
+
+	return num ? map_table_value(table, num) : NULL;
+}
+
+static void *lookup4(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_len(map, key, 4);
+}
+
+static void *lookup8(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_len(map, key, 8);
+}
+
+static void *lookup16(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_len(map, key, 16);
+}
+
+static map_lookup_fn lookup_fn(const struct map *map)
+{
+	switch (map->key_size) {
+	case 4: return lookup4;
+	case 8: return lookup8;
+	case 16: return lookup16;
+	default: return lookup;
+	}
+}
+
 static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
 {
 	struct map_table *table = &to_hash(map)->table;
@@ -153,6 +187,7 @@ const struct map_ops map_hash_ops = {
 	.alloc = alloc,
 	.free = free_map,
 	.lookup = lookup,
+	.lookup_fn = lookup_fn,
 	.update = update,
 	.remove = remove_key,
 	.next_key = next_key,

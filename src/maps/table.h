@@ -144,6 +144,61 @@ static inline u32 map_table_find(struct map_table *table, const void *key)
 	return map_table_find_locked(table, place, key);
 }
 
+/*
+ * Keys of 4, 8 or 16 bytes, a number known at compile time: the same hash and the same comparison, on
+ * registers. The key is read as words of 4 bytes: programs write them so, and a wider read would wait until
+ * the writes have reached the cache.
+ */
+static inline u32 map_key_word(const void *key, u32 num)
+{
+	u32 word;
+
+	memcpy(&word, (const u8 *)key + num * sizeof(word), sizeof(word));
+	__asm__("" : "+r"(word)); /* or the compiler makes one read of two */
+	return word;
+}
+
+static inline u64 map_key_pair(const void *key, u32 num)
+{
+	return map_key_word(key, 2 * num) | (u64)map_key_word(key, 2 * num + 1) << 32;
+}
+
+static inline __attribute__((always_inline)) u32 map_table_find_len(
+	struct map_table *table, const void *key, u32 len)
+{
+	const u64 k0 = 0x9e3779b97f4a7c15, k1 = 0xd6e8feb86659fd93; /* those of hash_bytes */
+	const u64 low = len == 4 ? map_key_word(key, 0) : map_key_pair(key, 0);
+	const u64 high = len == 16 ? map_key_pair(key, 1) : 0;
+	u64 hash = hash_mix(table->seed ^ k0 ^ len ^ low, k1);
+	const struct map_bucket *bucket;
+	const struct map_slot *slot;
+	struct map_place place;
+	u32 num, before;
+
+	if (len == 16)
+		hash = hash_mix(hash ^ high, k1);
+	hash = hash_mix(hash ^ k1, k0);
+	place = (struct map_place){
+		(u32)hash & table->bucket_mask, (u32)(hash >> 32) | MAP_SLOT_LIVE};
+	bucket = &table->buckets[place.bucket];
+	for (int i = 0; i < MAP_LOOKUP_TRIES; i++) {
+		before = map_load(&bucket->seq);
+		for (num = map_load(&bucket->head); num; num = map_load(&slot->next)) {
+			slot = map_table_slot(table, num);
+			if (map_load(&slot->hash) != place.hash)
+				continue;
+			if (len == 4 ? map_load((const u32 *)slot->key) == low
+				     : __atomic_load_n(&slot->key[0], __ATOMIC_ACQUIRE) == low &&
+						(len == 8 || __atomic_load_n(&slot->key[1],
+								     __ATOMIC_ACQUIRE) == high))
+				return num;
+		}
+		if (likely(!(before & 1) && map_load(&bucket->seq) == before))
+			return 0;
+	}
+	return map_table_find_locked(table, place, key);
+}
+
 static inline void *map_table_value(const struct map_table *table, u32 num)
 {
 	return table->slots + (u64)num * table->slot_len + table->value_off;

@@ -14,7 +14,7 @@ static bool has_helper(const struct jit *jit, s32 id)
 	return id >= 0 && (u32)id < jit->helper_cnt && jit->helpers[id] && jit->helpers[id]->fn;
 }
 
-static void call_address(struct jit *jit, const void *addr)
+void x86_call_address(struct jit *jit, const void *addr)
 {
 	if (jit_is_near(jit, addr)) {
 		jit_add_fixup(jit, x86_call(&jit->out), (uintptr_t)addr, JIT_FIX_ADDR);
@@ -77,7 +77,7 @@ static void call_register(struct jit *jit, enum x86_reg reg)
 	x86_mov_ri(out, RDI, (uintptr_t)jit->helpers);
 	x86_mov_ri(out, RSI, jit->helper_cnt);
 	x86_mov_rr(out, true, RDX, TMP);
-	call_address(jit, (const void *)(uintptr_t)find_helper);
+	x86_call_address(jit, (const void *)(uintptr_t)find_helper);
 	x86_mov_rr(out, true, TMP, RAX);
 	for (u32 i = ARRAY_SIZE(args); i-- > 0;)
 		x86_pop(out, args[i]);
@@ -105,6 +105,8 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		tail_call(jit);
 		return;
 	}
+	if (jit->features & JIT_FUSE && x86_inline_helper(jit, jit->helpers[insn->imm]))
+		return;
 	x86_mov_rr(out, true, R9, RUN);
-	call_address(jit, (const void *)(uintptr_t)jit->helpers[insn->imm]->fn);
+	x86_call_address(jit, (const void *)(uintptr_t)jit->helpers[insn->imm]->fn);
 }

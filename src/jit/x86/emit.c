@@ -215,19 +215,13 @@ u8 x86_cc_of(u8 code)
 	return BPF_OP(code) >> 4 < ARRAY_SIZE(cc_of) ? cc_of[BPF_OP(code) >> 4] : 0;
 }
 
-static void emit_cond(struct jit *jit, const struct bpf_insn *insn, u32 idx)
+void x86_compare(struct jit *jit, const struct bpf_insn *insn)
 {
+	const bool is_test = BPF_OP(insn->code) == BPF_JSET;
+	const enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
 	struct buf *out = &jit->out;
-	bool w = BPF_CLASS(insn->code) == BPF_JMP, is_test = BPF_OP(insn->code) == BPF_JSET;
-	enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
-	u8 cc = x86_cc_of(insn->code);
+	bool w = BPF_CLASS(insn->code) == BPF_JMP;
 
-	if (!cc) {
-		jit->err = -EINVAL;
-		return;
-	}
-	if (!insn->off)
-		return;
 	if (BPF_SRC(insn->code) == BPF_X && is_test)
 		x86_test_rr(out, w, dst, src);
 	else if (BPF_SRC(insn->code) == BPF_X)
@@ -238,7 +232,20 @@ static void emit_cond(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		x86_test_rr(out, w, dst, dst);
 	else
 		x86_alu_ri(out, X86_CMP, w, dst, insn->imm);
-	jit_add_fixup(jit, x86_jcc(out, cc), idx + 1 + (u32)insn->off, JIT_FIX_JUMP);
+}
+
+static void emit_cond(struct jit *jit, const struct bpf_insn *insn, u32 idx)
+{
+	const u8 cc = x86_cc_of(insn->code);
+
+	if (!cc) {
+		jit->err = -EINVAL;
+		return;
+	}
+	if (!insn->off)
+		return;
+	x86_compare(jit, insn);
+	jit_add_fixup(jit, x86_jcc(&jit->out, cc), idx + 1 + (u32)insn->off, JIT_FIX_JUMP);
 }
 
 static void emit_jump(struct jit *jit, const struct bpf_insn *insn, u32 idx)
@@ -328,22 +335,47 @@ static bool clears_upper(const struct jit *jit, const struct bpf_insn *insn)
 	}
 }
 
+static void forget_maps(struct jit *jit, u16 regs)
+{
+	for (u32 reg = 0; regs; reg++, regs >>= 1)
+		if (regs & 1)
+			jit->maps[reg] = NULL;
+}
+
+static const struct map *map_of(const struct jit *jit, const struct bpf_insn *insn)
+{
+	if (isa_is_lddw(insn) && insn->src_reg == BPF_PSEUDO_MAP_FD)
+		return (const struct map *)(uintptr_t)isa_imm64(insn);
+	if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off)
+		return jit->maps[insn->src_reg];
+	return NULL;
+}
+
 static u32 emit_insn(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *insn = &jit->code->insns[idx];
 	u32 len = jit->features & JIT_FUSE ? x86_fuse(jit, idx) : 0;
+	const struct map *map;
 	bool clears;
 
 	if (len) {
-		for (u32 i = 0; i < len; i++)
+		for (u32 i = 0; i < len; i++) {
 			jit->zext &= ~isa_regs_written(&insn[i]);
+			forget_maps(jit, isa_regs_written(&insn[i]));
+		}
 		return len;
 	}
-	clears = clears_upper(jit, insn);
 	emit_one(jit, idx);
+	if (jit->err)
+		return 1;
+	clears = clears_upper(jit, insn);
+	map = map_of(jit, insn);
 	jit->zext &= ~isa_regs_written(insn);
+	forget_maps(jit, isa_regs_written(insn));
 	if (clears)
 		jit->zext |= isa_regs_written(insn);
+	if (map)
+		jit->maps[insn->dst_reg] = map;
 	return isa_is_lddw(insn) ? 2 : 1;
 }
 

@@ -226,6 +226,24 @@ static u32 and_jump(struct jit *jit, u32 idx, u32 n, enum x86_reg src)
 	return n + 2;
 }
 
+/* if r1 == r2 goto out; goto top, the end of a loop: the jump that is taken each time is the first one */
+static u32 jump_over(struct jit *jit, u32 idx)
+{
+	const struct bpf_insn *cond = &jit->code->insns[idx], *jump = cond + 1;
+	const u8 cc = x86_cc_of(cond->code);
+
+	if (cond->off < 1 || !x86_next(jit, idx, 1) || !cc ||
+		(jump->code != (BPF_JMP | BPF_JA) && jump->code != (BPF_JMP32 | BPF_JA)) ||
+		(cond->off > 1 && isa_jump_off(jump) >= 0))
+		return 0;
+	x86_compare(jit, cond);
+	jit_add_fixup(
+		jit, x86_jcc(&jit->out, cc ^ 1), idx + 2 + (u32)isa_jump_off(jump), JIT_FIX_JUMP);
+	if (cond->off > 1)
+		jit_add_fixup(jit, x86_jmp(&jit->out), idx + 1 + (u32)cond->off, JIT_FIX_JUMP);
+	return 2;
+}
+
 static u32 fuse_mov(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *mov = &jit->code->insns[idx];
@@ -343,6 +361,8 @@ u32 x86_fuse(struct jit *jit, u32 idx)
 			return 0;
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_LDX: return fuse_load(jit, idx);
+	case BPF_JMP:
+	case BPF_JMP32: return jump_over(jit, idx);
 	case BPF_ALU:
 	case BPF_ALU64: break;
 	default: return 0;

@@ -36,6 +36,8 @@ static inline bool x86_is_live(const struct jit *jit, u32 idx, unsigned bpf_reg)
 
 /* What emit.c tells the other files of comparisons: 0 when the operation is none. */
 u8 x86_cc_of(u8 code);
+/* The comparison of a conditional jump. */
+void x86_compare(struct jit *jit, const struct bpf_insn *insn);
 
 /* fuse.c, merge.c: several instructions at once. Return the slots taken, 0: none. */
 u32 x86_fuse(struct jit *jit, u32 idx);
@@ -45,6 +47,11 @@ const struct bpf_insn *x86_next(const struct jit *jit, u32 idx, u32 n);
 
 /* divide.c */
 void x86_divide(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+
+/* inline.c: a helper's work in place of its call; false: it is called. */
+bool x86_inline_helper(struct jit *jit, const struct hlp_proto *proto);
+/* call.c: a call of C code, direct if it can be */
+void x86_call_address(struct jit *jit, const void *addr);
 
 /* relax.c */
 int x86_finish(struct jit *jit, u32 *offs[], const u32 cnts[], u32 array_cnt);
