@@ -98,6 +98,14 @@ void inst_done(struct skep *inst)
 	pthread_mutex_destroy(&inst->lock);
 }
 
+void inst_wait_runs(struct skep *inst)
+{
+	for (u32 cpu = 0; cpu < inst->cpu_cnt; cpu++) {
+		pthread_mutex_lock(&inst->runs[cpu].lock);
+		pthread_mutex_unlock(&inst->runs[cpu].lock);
+	}
+}
+
 static u64 read_clock(const struct skep *inst, clockid_t id)
 {
 	struct timespec ts;

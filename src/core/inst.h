@@ -72,6 +72,8 @@ struct inst_options {
 int inst_init(struct skep *inst, const struct inst_options *opts);
 /* All objects must be gone. */
 void inst_done(struct skep *inst);
+/* Returns when every run of a program that began before has ended; not to be called from one. */
+void inst_wait_runs(struct skep *inst);
 /* Nanoseconds of CLOCK_MONOTONIC, or of the replayed capture. */
 u64 inst_now_ns(const struct skep *inst);
 /* Nanoseconds of CLOCK_REALTIME, or of the replayed capture. */

@@ -19,9 +19,13 @@ static void free_map(struct obj *obj)
 {
 	struct map *map = to_map(obj);
 	struct obj *btf = map->btf;
+	struct map *inner = map->inner;
 
 	map->ops->free(map);
 	obj_put(btf);
+	if (inner)
+		obj_put(inner->btf);
+	mem_free(inner);
 }
 
 static const struct obj_ops map_obj_ops = {
@@ -95,10 +99,18 @@ int map_user_lookup(struct map *map, const void *key, void *ret_value, u64 flags
 
 int map_user_update(struct map *map, const void *key, const void *value, u64 flags)
 {
+	return map_user_update_fds(map, key, value, flags, NULL);
+}
+
+int map_user_update_fds(struct map *map, const void *key, const void *value, u64 flags,
+	const struct map_fds *fds)
+{
 	if (map->is_frozen)
 		return -EPERM;
 	if (flags & BPF_F_LOCK)
 		return -EINVAL;
+	if (map->ops->fd_in)
+		return fds ? map->ops->fd_in(map, key, value, flags, fds) : -EBADF;
 	return map->ops->copy_in(map, key, value, flags);
 }
 

@@ -18,6 +18,7 @@
 struct map;
 struct prog;
 struct btf_ref;
+struct prog;
 
 enum {
 	MAP_NAME_LEN = BPF_OBJ_NAME_LEN,
@@ -33,7 +34,7 @@ struct map_attr {
 	u64 extra;
 	u32 numa_node;
 	char name[MAP_NAME_LEN];
-	int inner_fd;		   /* maps of maps: the caller's descriptor of a map like the inner ones */
+	int inner_fd; /* maps of maps: the caller's descriptor of a map like the inner ones */
 	const struct map_fds *fds; /* looks it up; NULL where nobody can */
 };
 
@@ -85,6 +86,11 @@ struct map_ops {
 
 	/* May the map stand among inner maps that are like meta? NULL: maps of the type never may. */
 	bool (*meta_equal)(const struct map *meta, const struct map *map);
+	/* May the program be called through the map, or call through it? The first one decides what the
+	 * others must be like. NULL: the map holds no programs. */
+	bool (*fits_prog)(struct map *map, const struct prog *prog);
+	/* What the first one was: its type and whether it is compiled. False: there was none yet. */
+	bool (*owner)(struct map *map, u32 *ret_prog_type, bool *ret_is_jited);
 	/* The last descriptor and pin are gone; programs may still use the map. NULL: nothing to do. */
 	void (*forget)(struct map *map);
 
@@ -124,6 +130,9 @@ struct map {
 	struct obj *btf; /* counted; NULL without */
 	u32 btf_key_type_id, btf_value_type_id;
 	int mem_fd; /* memfd behind the values of a BPF_F_MMAPABLE map, else -1 */
+	/* Maps of maps: what inner maps are like (type, ops, sizes, flags, BTF), not an object; else NULL.
+	 * lookup gives the inner struct map, which lives until every run that found it has ended. */
+	struct map *inner;
 };
 
 /* BPF_MAP_TYPE_PROG_ARRAY as engines see it: max_entries programs, NULL where there is none, read with
@@ -132,6 +141,14 @@ struct map {
 struct map_progs {
 	struct map map;
 	struct prog **progs;
+};
+
+/* What lookup in a DEVMAP, DEVMAP_HASH or CPUMAP gives: the first two words are what programs and user
+ * space see. prog runs on frames that get there (NULL: none); it lives as those of a program array. */
+struct map_target {
+	u32 value; /* ifindex, or length of the queue */
+	u32 prog_id;
+	struct prog *prog;
 };
 
 /* Checks attr against the type and makes an unpublished map with one reference.
@@ -146,6 +163,9 @@ bool map_is_rdonly(const struct map *map);
 /* User-side operations with Linux's rules on flags and freezing; -EPERM when frozen. */
 int map_user_lookup(struct map *map, const void *key, void *ret_value, u64 flags);
 int map_user_update(struct map *map, const void *key, const void *value, u64 flags);
+/* The same, for values that may hold descriptors. */
+int map_user_update_fds(
+	struct map *map, const void *key, const void *value, u64 flags, const struct map_fds *fds);
 int map_user_delete(struct map *map, const void *key);
 int map_user_next_key(struct map *map, const void *key, void *ret_next);
 /* -ENOTSUPP (524) if the type cannot. */

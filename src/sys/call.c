@@ -81,6 +81,7 @@ static void forget_fds(struct skep *inst)
 
 			if (obj->has_fds) {
 				obj->has_fds = false;
+				sys_obj_unnamed(obj);
 				obj_put(obj);
 			}
 			/* Objects that went moved the others down: look at this place again. */

@@ -18,6 +18,8 @@ struct sys_call {
 	union sys_attr attr; /* our copy */
 };
 
+struct map;
+
 typedef long (*sys_handler)(struct sys_call *call);
 
 enum {
@@ -51,6 +53,10 @@ long sys_link_by_id(struct sys_call *call);
 long sys_link_create(struct sys_call *call);
 long sys_link_update(struct sys_call *call);
 long sys_link_detach(struct sys_call *call);
+
+/* An update whose value may hold descriptors of the caller. */
+int sys_map_write(
+	struct sys_call *call, struct map *map, const void *key, const void *value, u64 flags);
 
 /* A field of the caller's attr. -EFAULT. */
 #define SYS_PUT(call, family, field, value)                                                        \

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/map.h"
+#include "sys/pin.h"
 #include "sys/sys.h"
 #include "sys/user.h"
 
@@ -174,6 +175,14 @@ static u32 collect_unheld(struct skep *inst, struct obj **ret_objs, u32 cap, u32
 	return cnt;
 }
 
+void sys_obj_unnamed(struct obj *obj)
+{
+	struct map *map = container_of(obj, struct map, obj);
+
+	if (obj->kind == OBJ_MAP && map->ops->forget && !obj->has_fds && !sys_pin_has(obj))
+		map->ops->forget(map);
+}
+
 void sys_fd_reap(struct skep *inst)
 {
 	struct sys *sys = sys_of(inst);
@@ -188,8 +197,10 @@ void sys_fd_reap(struct skep *inst)
 		sys->made_cnt = 0;
 		sys->reap_ns = sys_clock_ns();
 		pthread_mutex_unlock(&inst->lock);
-		for (u32 i = 0; i < cnt; i++)
+		for (u32 i = 0; i < cnt; i++) {
+			sys_obj_unnamed(dead[i]);
 			obj_put(dead[i]);
+		}
 	} while (cnt == REAP_BATCH);
 }
 

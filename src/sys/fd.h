@@ -32,6 +32,8 @@ void sys_fd_reap(struct skep *inst);
 void sys_fd_reap_tick(struct skep *inst);
 /* A reap now and then, in step with the descriptors made. */
 void sys_fd_reap_sometimes(struct skep *inst);
+/* A descriptor or a pin of obj, which the caller holds, went: if it was the last, the object is told. */
+void sys_obj_unnamed(struct obj *obj);
 /* True if a descriptor of obj exists now. */
 bool sys_fd_is_held(struct obj *obj);
 

@@ -139,8 +139,30 @@ static int seal_memory(const struct map *map)
 	return add_seals(map, F_SEAL_SHRINK | F_SEAL_GROW | constant);
 }
 
+/* Descriptors in attributes and values are the caller's. */
+struct call_fds {
+	struct map_fds fds;
+	struct sys_call *call;
+};
+
+static int get_by_fd(const struct map_fds *fds, int fd, enum obj_kind kind, struct obj **ret_obj)
+{
+	const struct call_fds *ours = container_of(fds, const struct call_fds, fds);
+
+	return sys_call_obj(ours->call, (u32)fd, kind, ret_obj);
+}
+
+int sys_map_write(
+	struct sys_call *call, struct map *map, const void *key, const void *value, u64 flags)
+{
+	struct call_fds fds = {{get_by_fd}, call};
+
+	return map_user_update_fds(map, key, value, flags, &fds.fds);
+}
+
 static int make_map(struct sys_call *call, struct map **ret_map)
 {
+	struct call_fds fds = {{get_by_fd}, call};
 	const struct sys_attr_map_create *attr = &call->attr.map_create;
 	struct map_attr want = {
 		.type = attr->map_type,
@@ -150,6 +172,8 @@ static int make_map(struct sys_call *call, struct map **ret_map)
 		.flags = attr->map_flags,
 		.extra = attr->map_extra,
 		.numa_node = attr->numa_node,
+		.inner_fd = (int)attr->inner_map_fd,
+		.fds = &fds.fds,
 	};
 	struct map *map;
 	int err = map_new(call->inst, &want, &map);
@@ -300,7 +324,8 @@ static int write_elem(struct sys_call *call, struct elem *elem)
 
 	pthread_rwlock_rdlock(&sys->writers);
 	if (elem->value)
-		err = map_user_update(elem->map, elem->key, elem->value, call->attr.uapi.flags);
+		err = sys_map_write(
+			call, elem->map, elem->key, elem->value, call->attr.uapi.flags);
 	else
 		err = map_user_delete(elem->map, elem->key);
 	pthread_rwlock_unlock(&sys->writers);

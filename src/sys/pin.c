@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "core/inst.h"
+#include "sys/fd.h"
 #include "sys/sys.h"
 
 struct sys_pin {
@@ -255,8 +256,21 @@ static void take_out(struct sys_pins *pins, u32 idx)
 	memmove(pins->pins + idx, pins->pins + idx + 1, (pins->cnt - idx) * sizeof(*pins->pins));
 }
 
+bool sys_pin_has(const struct obj *obj)
+{
+	struct sys_pins *pins = &sys_of(obj->inst)->pins;
+	bool found = false;
+
+	pthread_mutex_lock(&obj->inst->lock);
+	for (u32 i = 0; i < pins->cnt && !found; i++)
+		found = pins->pins[i]->obj == obj;
+	pthread_mutex_unlock(&obj->inst->lock);
+	return found;
+}
+
 static void free_pin(struct sys_pin *pin)
 {
+	sys_obj_unnamed(pin->obj);
 	obj_put(pin->obj);
 	mem_free(pin);
 }

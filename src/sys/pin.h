@@ -32,6 +32,8 @@ int sys_pin_path(const char *path, char ret_path[SYS_PIN_PATH_MAX]);
 int sys_pin_add(struct skep *inst, const char *path, struct obj *obj);
 /* A new reference to what is pinned there. -ENOENT; -EACCES for a directory of pins. */
 int sys_pin_get(struct skep *inst, const char *path, struct obj **ret_obj);
+/* Is the object pinned anywhere? */
+bool sys_pin_has(const struct obj *obj);
 /* The first path above `after` ("": the first). -ENOENT: none. */
 int sys_pin_path_after(struct skep *inst, const char *after, char *ret_path, size_t cap);
 /* -ENOENT. */

@@ -103,8 +103,11 @@ int sys_xdp_attach(struct skep *inst, struct sys_user *user, u32 ifindex, int pr
 	return err;
 }
 
-static int map_fdinfo(const struct map *map, const char *key, u64 *ret_value)
+static int map_fdinfo(struct map *map, const char *key, u64 *ret_value)
 {
+	bool is_jited;
+	u32 type;
+
 	if (!strcmp(key, "memlock")) {
 		*ret_value = map->ops->mem_usage ? map->ops->mem_usage(map) : 0;
 		return 0;
@@ -113,7 +116,16 @@ static int map_fdinfo(const struct map *map, const char *key, u64 *ret_value)
 		*ret_value = map->is_frozen;
 		return 0;
 	}
-	return -ENOENT;
+	if (strncmp(key, "owner_", strlen("owner_")) || !map->ops->owner ||
+		!map->ops->owner(map, &type, &is_jited))
+		return -ENOENT;
+	if (!strcmp(key, "owner_prog_type"))
+		*ret_value = type;
+	else if (!strcmp(key, "owner_jited"))
+		*ret_value = is_jited;
+	else
+		return -ENOENT;
+	return 0;
 }
 
 /* Linux counts whole pages of instructions. */

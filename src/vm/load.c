@@ -98,6 +98,18 @@ static int compile(struct prog *prog)
 	return 0;
 }
 
+/* Programs that call each other through a map must be alike. */
+static int check_maps(const struct prog *prog)
+{
+	for (u32 i = 0; i < prog->map_cnt; i++) {
+		struct map *map = prog->maps[i];
+
+		if (map->ops->fits_prog && !map->ops->fits_prog(map, prog))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int vm_prog_load(struct skep *inst, const struct vm_load *load, struct prog **ret_prog)
 {
 	const struct prog_type *type;
@@ -136,6 +148,8 @@ int vm_prog_load(struct skep *inst, const struct vm_load *load, struct prog **re
 		goto put_prog;
 	adopt(prog, &result);
 	err = compile(prog);
+	if (!err)
+		err = check_maps(prog);
 	if (err)
 		goto put_prog;
 	*ret_prog = prog;
