@@ -370,8 +370,7 @@ static void emit_divide(struct draw *d, u32 a, u32 b)
 {
 	struct bpf_insn insn = {.code = draw_class(d) | (below(d, 2) ? BPF_DIV : BPF_MOD) | BPF_K,
 		.dst_reg = a,
-		.imm = below(d, 2) ? draw_imm(d)
-				   : (s32)(1U << below(d, 32)) + (s32)below(d, 3) - 1};
+		.imm = below(d, 2) ? draw_imm(d) : (s32)((1U << below(d, 32)) + below(d, 3) - 1)};
 
 	if (below(d, 2))
 		emit_mov(d, 3);
