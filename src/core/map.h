@@ -50,6 +50,14 @@ enum map_access { MAP_PROG_READ = 1, MAP_PROG_WRITE = 2 };
 /* A program's lookup: the value's address or NULL. */
 typedef void *(*map_lookup_fn)(struct map *map, const void *key, u32 cpu);
 
+enum map_batch {
+	MAP_BATCH_LOOKUP = 1,
+	MAP_BATCH_UPDATE = 2,
+	MAP_BATCH_DELETE = 4,
+	MAP_BATCH_TAKE = 8,
+	MAP_BATCH_ALL = 15,
+};
+
 struct map_ops {
 	/* Linux's map_alloc_check: -EINVAL, -E2BIG, -EPERM … */
 	int (*check)(const struct skep *inst, const struct map_attr *attr);
@@ -76,6 +84,11 @@ struct map_ops {
 	 * gives is the id. NULL: values are bytes. */
 	int (*fd_in)(struct map *map, const void *key, const void *value, u64 flags,
 		const struct map_fds *fds);
+
+	u32 batches; /* MAP_BATCH_*: what user space may do to many elements at once */
+	/* Hash tables: the keys of one bucket, side by side, at most cap. -ENOENT past the last bucket,
+	 * -ENOSPC if there are more keys. With it batches are of whole buckets. */
+	int (*bucket_keys)(struct map *map, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt);
 
 	/* Maps without keys, from programs; NULL for all others. */
 	int (*push)(struct map *map, const void *value, u64 flags);

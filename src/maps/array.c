@@ -220,6 +220,7 @@ const struct map_ops map_array_ops = {
 	.copy_in = copy_in,
 	.meta_equal = map_array_meta_equal,
 	.value_addr = value_addr,
+	.batches = MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

@@ -231,6 +231,7 @@ const struct map_ops map_array_of_maps_ops = {
 	.copy_out = copy_out,
 	.copy_in = copy_in,
 	.fd_in = fd_in,
+	.batches = MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.owns = map_no_owns,
 	.mem_usage = mem_usage,
 };

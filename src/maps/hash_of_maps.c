@@ -171,6 +171,11 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 	return map_table_next_key(&to_hash(map)->table, key, ret_next);
 }
 
+static int bucket_keys(struct map *map, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt)
+{
+	return map_table_bucket_keys(&to_hash(map)->table, bucket, cap, ret_keys, ret_cnt);
+}
+
 static u64 mem_usage(const struct map *map)
 {
 	const struct map_table *table = &to_hash(map)->table;
@@ -192,6 +197,8 @@ const struct map_ops map_hash_of_maps_ops = {
 	.copy_out = copy_out,
 	.copy_in = copy_in,
 	.fd_in = fd_in,
+	.batches = MAP_BATCH_ALL,
+	.bucket_keys = bucket_keys,
 	.owns = map_no_owns,
 	.mem_usage = mem_usage,
 };

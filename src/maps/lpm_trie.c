@@ -557,6 +557,7 @@ const struct map_ops map_lpm_trie_ops = {
 	.copy_out = copy_out,
 	.copy_in = copy_in,
 	.meta_equal = map_meta_equal,
+	.batches = MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE | MAP_BATCH_DELETE,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

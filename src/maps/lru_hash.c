@@ -282,6 +282,11 @@ static bool owns_percpu(const struct map *map, const void *addr, size_t len)
 	return map_percpu_owns(&hash->values, addr, len, map->value_size, used);
 }
 
+static int bucket_keys(struct map *map, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt)
+{
+	return map_table_bucket_keys(&to_hash(map)->lru.table, bucket, cap, ret_keys, ret_cnt);
+}
+
 static u64 mem_usage(const struct map *map)
 {
 	return map_table_usage(map, &to_hash(map)->lru.table, is_percpu_type(map->type->type), 0);
@@ -299,6 +304,8 @@ const struct map_ops map_lru_hash_ops = {
 	.copy_in = copy_in,
 	.take_out = take_out,
 	.meta_equal = map_meta_equal,
+	.batches = MAP_BATCH_ALL,
+	.bucket_keys = bucket_keys,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };
@@ -315,6 +322,8 @@ const struct map_ops map_lru_percpu_hash_ops = {
 	.copy_in = copy_in_percpu,
 	.take_out = take_out,
 	.meta_equal = map_meta_equal,
+	.batches = MAP_BATCH_ALL,
+	.bucket_keys = bucket_keys,
 	.owns = owns_percpu,
 	.mem_usage = mem_usage,
 };

@@ -113,6 +113,7 @@ const struct map_ops map_percpu_array_ops = {
 	.copy_out = copy_out,
 	.copy_in = copy_in,
 	.meta_equal = map_array_meta_equal,
+	.batches = MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

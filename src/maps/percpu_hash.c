@@ -164,6 +164,11 @@ static int take_out(struct map *map, const void *key, void *ret_value)
 	return 0;
 }
 
+static int bucket_keys(struct map *map, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt)
+{
+	return map_table_bucket_keys(&to_hash(map)->table, bucket, cap, ret_keys, ret_cnt);
+}
+
 static u64 mem_usage(const struct map *map)
 {
 	return map_table_usage(map, &to_hash(map)->table, true, 0);
@@ -181,6 +186,8 @@ const struct map_ops map_percpu_hash_ops = {
 	.copy_in = copy_in,
 	.take_out = take_out,
 	.meta_equal = map_meta_equal,
+	.batches = MAP_BATCH_ALL,
+	.bucket_keys = bucket_keys,
 	.owns = owns,
 	.mem_usage = mem_usage,
 };

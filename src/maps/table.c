@@ -268,6 +268,31 @@ int map_table_next_key(struct map_table *table, const void *key, void *ret_next)
 	return -ENOENT;
 }
 
+int map_table_bucket_keys(
+	struct map_table *table, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt)
+{
+	u8 *keys = ret_keys;
+	u32 num, cnt = 0;
+	int err = 0;
+
+	if (bucket > table->bucket_mask)
+		return -ENOENT;
+	map_lock(&table->buckets[bucket].lock);
+	for (num = table->buckets[bucket].head; num;) {
+		if (cnt == cap) {
+			err = -ENOSPC;
+			break;
+		}
+		map_get(keys + (u64)cnt++ * table->key_size, map_table_slot(table, num)->key,
+			table->key_size);
+		num = map_table_slot(table, num)->next;
+	}
+	map_unlock(&table->buckets[bucket].lock);
+	if (!err)
+		*ret_cnt = cnt;
+	return err;
+}
+
 bool map_table_owns(const struct map_table *table, const void *addr, size_t len, u32 value_size)
 {
 	u64 off = (u64)((uintptr_t)addr - (uintptr_t)table->slots), in_slot;

@@ -234,6 +234,9 @@ void map_table_link(struct map_table *table, const struct map_entry *entry, u32 
 /* -ENOENT. */
 int map_table_remove(struct map_table *table, const void *key);
 int map_table_next_key(struct map_table *table, const void *key, void *ret_next);
+/* map_ops.bucket_keys */
+int map_table_bucket_keys(
+	struct map_table *table, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt);
 /* Is addr at offset off of some used slot's len bytes from value_off on? Gives the offset. */
 bool map_table_owns(const struct map_table *table, const void *addr, size_t len, u32 value_size);
 /* Bytes as Linux counts them. extra: without per-CPU values, slots beside max_entries. */
