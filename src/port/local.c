@@ -15,7 +15,7 @@
 #include "port/wait.h"
 #include "sys/inst.h"
 #include "sys/sys.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 enum {
 	STEP_MS = 100, /* how long a signal that came just before waiting may go unseen */

@@ -21,7 +21,7 @@
 #include "port/wait.h"
 #include "sys/attr.h"
 #include "sys/proto.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 enum { POLL_MS = 50 };
 

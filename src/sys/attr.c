@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/bug.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 #define SAME_OFFSET(family, field, uapi_field)                                                     \
 	_Static_assert(                                                                            \

@@ -8,7 +8,7 @@
 #include "sys/attr.h"
 #include "sys/fd.h"
 #include "sys/sys.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 struct sys_call {
 	struct skep *inst;

@@ -10,7 +10,7 @@
 #include "base/list.h"
 #include "sys/attr.h"
 #include "sys/proto.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 #include "sys/verbs.h"
 
 struct sys_server;

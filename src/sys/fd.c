@@ -13,7 +13,7 @@
 #include "core/map.h"
 #include "sys/pin.h"
 #include "sys/sys.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 static const u64 reap_every_ns = 50000000;
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 enum { LOG_SIZE_MAX = UINT32_MAX >> 2, LOG_CAP_MIN = 4096 };
 

@@ -11,7 +11,7 @@
 #include "net/net.h"
 #include "sys/inst.h"
 #include "sys/sys.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 #include "vm/vm.h"
 
 enum { FLAGS_KNOWN = SKEP_NO_JIT | SKEP_CHECKED | SKEP_REPLAY };

@@ -13,7 +13,7 @@
 #include "net/net.h"
 #include "sys/fd.h"
 #include "sys/sys.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 int sys_dev_add(struct skep *inst, const char *spec, struct buf *err, u32 *ret_ifindex)
 {

@@ -15,7 +15,7 @@
 #include "core/inst.h"
 #include "kernel.h"
 #include "sys/attr.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 #include "sys/verbs.h"
 
 enum {

@@ -22,7 +22,7 @@
 #include "sys/fd.h"
 #include "sys/pin.h"
 #include "sys/sys.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 #include "sys/verbs.h"
 
 enum {

@@ -25,7 +25,7 @@
 #include "core/inst.h"
 #include "sys/fd.h"
 #include "sys/pin.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 #include "sys/verbs.h"
 
 static struct target t;

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "sys/log.h"
-#include "sys/user.h"
+#include "sys/caller.h"
 
 enum { TEXT_MAX = 20000, ROOM_MAX = 300 };
 

@@ -3,7 +3,7 @@
  * is this very process. Its memory is read and written with process_vm_readv/writev on our own pid: the
  * host kernel checks the addresses, and a bad one is an error instead of a signal.
  */
-#include "sys/user.h"
+#include "sys/caller.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,13 +1,13 @@
 /*
  * The process that makes a bpf(2) call, seen from the engine: its memory and its descriptors. Handlers
- * know nothing else about it, so the same handlers serve a call from this process (user_local.c) and
- * one that comes over the control socket (server.c).
+ * know nothing else about it, so the same handlers serve a call from this process (caller.c) and
+ * one that comes over the control socket (conn_user.c).
  *
  * Invariants: an address is only a number here and is never dereferenced, so a bad one gives -EFAULT
  * and no signal. A descriptor got with fd_get is borrowed and given back with fd_put.
  */
-#ifndef SYS_USER_H
-#define SYS_USER_H
+#ifndef SYS_CALLER_H
+#define SYS_CALLER_H
 
 #include <sys/types.h>
 
