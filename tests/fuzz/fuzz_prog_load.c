@@ -55,7 +55,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	if (skep_new(&opts, &skep))
 		abort();
-	skep->verify_insns_max = VERIFY_INSNS; /* many small explorations find more than a few long ones */
+	skep->verify_insns_max =
+		VERIFY_INSNS; /* many small explorations find more than a few long ones */
 	map_fds[0] = make_map(BPF_MAP_TYPE_ARRAY, 4);
 	map_fds[1] = make_map(BPF_MAP_TYPE_HASH, 16);
 	if (map_fds[0] < 0 || map_fds[1] < 0)
