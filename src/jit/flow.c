@@ -13,8 +13,8 @@
 
 struct work {
 	const struct prog_code *code;
-	u16 *reads, *writes, *live_in;
-	u16 *live;
+	const u16 *reads, *writes;
+	u16 *live, *live_in;
 };
 
 static bool is_end(const struct bpf_insn *insn)
@@ -69,28 +69,32 @@ static void find_targets(const struct prog_code *code, u8 *is_target)
 
 int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 {
-	u16 *sets = mem_array(code->insn_cnt, 3 * sizeof(*sets));
+	const size_t cnt = code->insn_cnt;
+	u16 *live_in = mem_array(cnt, sizeof(*live_in));
 	struct jit_flow flow = {
-		.is_target = mem_array(code->insn_cnt + 1, sizeof(*flow.is_target)),
-		.live = mem_array(code->insn_cnt, sizeof(*flow.live)),
+		.is_target = mem_array(cnt + 1, sizeof(*flow.is_target)),
+		.reads = mem_array(cnt, 3 * sizeof(*flow.reads)),
 	};
-	struct work work = {.code = code, .reads = sets, .live = flow.live};
+	struct work work = {.code = code, .live_in = live_in};
 
-	if (!sets || !flow.is_target || !flow.live) {
-		mem_free(sets);
+	if (!live_in || !flow.is_target || !flow.reads) {
+		mem_free(live_in);
 		jit_flow_done(&flow);
 		return -ENOMEM;
 	}
-	work.writes = sets + code->insn_cnt;
-	work.live_in = work.writes + code->insn_cnt;
-	for (u32 i = 0; i < code->insn_cnt; i++) {
-		work.reads[i] = isa_regs_read(&code->insns[i]);
-		work.writes[i] = isa_regs_written(&code->insns[i]);
+	flow.writes = flow.reads + cnt;
+	flow.live = flow.writes + cnt;
+	for (u32 i = 0; i < cnt; i++) {
+		flow.reads[i] = isa_regs_read(&code->insns[i]);
+		flow.writes[i] = isa_regs_written(&code->insns[i]);
 	}
 	find_targets(code, flow.is_target);
+	work.reads = flow.reads;
+	work.writes = flow.writes;
+	work.live = flow.live;
 	while (go_back(&work))
 		continue;
-	mem_free(sets);
+	mem_free(live_in);
 	*ret_flow = flow;
 	return 0;
 }
@@ -98,6 +102,6 @@ int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 void jit_flow_done(struct jit_flow *flow)
 {
 	mem_free(flow->is_target);
-	mem_free(flow->live);
+	mem_free(flow->reads);
 	*flow = (struct jit_flow){0};
 }

@@ -8,8 +8,9 @@
 #include "core/prog.h"
 
 struct jit_flow {
-	u8 *is_target; /* some jump leads to instruction i, or a function begins there */
-	u16 *live;     /* registers, as bits, that may be read after instruction i */
+	u8 *is_target;	     /* some jump leads to instruction i, or a function begins there */
+	u16 *reads, *writes; /* registers, as bits, of instruction i */
+	u16 *live;	     /* registers, as bits, that may be read after instruction i */
 };
 
 /* -ENOMEM. */

@@ -67,8 +67,8 @@ static void describe(struct jit *jit, u32 start, u32 end)
 	jit->has_call = jit->has_may_goto = false;
 	for (u32 i = start; i < end; i++) {
 		insn = &jit->code->insns[i];
-		regs |= isa_regs_written(insn);
-		reads |= isa_regs_read(insn);
+		regs |= jit->flow.writes[i];
+		reads |= jit->flow.reads[i];
 		jit->has_call |= is_call(insn);
 		jit->has_may_goto |= insn->code == (BPF_JMP | BPF_JCOND);
 		i += isa_is_lddw(insn);

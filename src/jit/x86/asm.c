@@ -21,9 +21,15 @@ enum {
 	TWO_BYTE = 0x0f
 };
 
+/* Most of the code is added byte by byte: where there is room, without a call. */
 static void byte(struct buf *out, u8 b)
 {
-	buf_add(out, &b, 1);
+	if (unlikely(out->err || out->len + 1 >= out->cap)) {
+		buf_add(out, &b, 1);
+		return;
+	}
+	out->data[out->len++] = (char)b;
+	out->data[out->len] = '\0';
 }
 
 static void imm32(struct buf *out, s32 imm)

@@ -1,7 +1,6 @@
 /*
  * BPF to x86-64, one instruction at a time.
  */
-#include <cpuid.h>
 #include <errno.h>
 
 #include "isa/isa.h"
@@ -360,8 +359,8 @@ static u32 emit_insn(struct jit *jit, u32 idx)
 
 	if (len) {
 		for (u32 i = 0; i < len; i++) {
-			jit->zext &= ~isa_regs_written(&insn[i]);
-			forget_maps(jit, isa_regs_written(&insn[i]));
+			jit->zext &= ~jit->flow.writes[idx + i];
+			forget_maps(jit, jit->flow.writes[idx + i]);
 		}
 		return len;
 	}
@@ -370,10 +369,10 @@ static u32 emit_insn(struct jit *jit, u32 idx)
 		return 1;
 	clears = clears_upper(jit, insn);
 	map = map_of(jit, insn);
-	jit->zext &= ~isa_regs_written(insn);
-	forget_maps(jit, isa_regs_written(insn));
+	jit->zext &= ~jit->flow.writes[idx];
+	forget_maps(jit, jit->flow.writes[idx]);
 	if (clears)
-		jit->zext |= isa_regs_written(insn);
+		jit->zext |= jit->flow.writes[idx];
 	if (map)
 		jit->maps[insn->dst_reg] = map;
 	return isa_is_lddw(insn) ? 2 : 1;
@@ -384,14 +383,16 @@ static void jump(struct jit *jit, u32 idx)
 	jit_add_fixup(jit, x86_jmp(&jit->out), idx, JIT_FIX_JUMP);
 }
 
+/* What the C library's start asked of the processor: asking again costs microseconds in a virtual machine. Old
+ * compilers do not know MOVBE by name. */
 static u32 detect(void)
 {
-	u32 features = 0, a, b, c, d;
+	u32 features = __builtin_cpu_supports("bmi2") ? X86_BMI2 : 0;
 
-	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_BMI2)
-		features |= X86_BMI2;
-	if (__get_cpuid(1, &a, &b, &c, &d) && c & bit_MOVBE)
+#ifndef __clang__
+	if (__builtin_cpu_supports("movbe"))
 		features |= X86_MOVBE;
+#endif
 	return features;
 }
 
