@@ -102,8 +102,8 @@ int map_user_update(struct map *map, const void *key, const void *value, u64 fla
 	return map_user_update_fds(map, key, value, flags, NULL);
 }
 
-int map_user_update_fds(struct map *map, const void *key, const void *value, u64 flags,
-	const struct map_fds *fds)
+int map_user_update_fds(
+	struct map *map, const void *key, const void *value, u64 flags, const struct map_fds *fds)
 {
 	if (map->is_frozen)
 		return -EPERM;

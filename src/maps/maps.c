@@ -18,7 +18,7 @@ enum {
 #define MMAPABLE    BPF_F_MMAPABLE
 #define INNER_MAP   BPF_F_INNER_MAP
 
-#define NO_COMMON   BPF_F_NO_COMMON_LRU
+#define NO_COMMON BPF_F_NO_COMMON_LRU
 
 #define MAP(id, word, type_ops, flags, percpu, mmap, major, minor)                                 \
 	static const struct map_type type_##word = {                                               \

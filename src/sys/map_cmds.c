@@ -324,8 +324,7 @@ static int write_elem(struct sys_call *call, struct elem *elem)
 
 	pthread_rwlock_rdlock(&sys->writers);
 	if (elem->value)
-		err = sys_map_write(
-			call, elem->map, elem->key, elem->value, call->attr.uapi.flags);
+		err = sys_map_write(call, elem->map, elem->key, elem->value, call->attr.uapi.flags);
 	else
 		err = map_user_delete(elem->map, elem->key);
 	pthread_rwlock_unlock(&sys->writers);
