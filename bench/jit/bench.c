@@ -84,6 +84,11 @@ enum { ROW_CNT = sizeof(rows) / sizeof(rows[0]) };
 
 static struct port *ports[ENGINE_CNT];
 
+/* Their programs run until the end, when close_engines() ends them. */
+enum { OBJECT_CNT = 4 };
+static const char *const object_names[OBJECT_CNT] = {"compute", "parse", "maps", "tail"};
+static struct bpf_object *objects[ENGINE_CNT][OBJECT_CNT];
+
 static int print_none(enum libbpf_print_level level, const char *text, va_list args)
 {
 	return 0;
@@ -136,14 +141,15 @@ static void fill_maps(struct bpf_object *obj)
 	}
 }
 
-static void load(enum engine engine, const char *folder, const char *name)
+static void load(enum engine engine, const char *folder, u32 object)
 {
+	const char *name = object_names[object];
 	struct bpf_object *obj;
 	char path[512];
 
 	port_use(ports[engine]);
 	snprintf(path, sizeof(path), "%s/%s.bpf.o", folder, name);
-	obj = bpf_object__open_file(path, NULL);
+	obj = objects[engine][object] = bpf_object__open_file(path, NULL);
 	if (!obj || bpf_object__load(obj)) {
 		fprintf(stderr, "%s: not loaded on %s\n", path, engine_names[engine]);
 		return;
@@ -365,7 +371,6 @@ static void ask(char **names, int cnt)
 
 static void open_engines(const char *folder)
 {
-	static const char *const objects[] = {"compute", "parse", "maps", "tail"};
 	const struct port_opts opts = {0};
 	struct port_text why = {0};
 
@@ -375,8 +380,45 @@ static void open_engines(const char *folder)
 	if (port_open_kernel(&ports[KERNEL]))
 		fprintf(stderr, "no memory for the kernel's port\n");
 	for (u32 e = SKEP; e <= KERNEL; e++)
-		for (u32 o = 0; ports[e] && o < ARRAY_SIZE(objects); o++)
-			load(e, folder, objects[o]);
+		for (u32 o = 0; ports[e] && o < OBJECT_CNT; o++)
+			load(e, folder, o);
+}
+
+static void close_engines(void)
+{
+	for (u32 e = SKEP; e <= KERNEL; e++) {
+		port_use(ports[e]);
+		for (u32 o = 0; o < OBJECT_CNT; o++)
+			bpf_object__close(objects[e][o]);
+		port_close(ports[e]);
+	}
+	for (u32 i = 0; i < ROW_CNT; i++)
+		for (u32 e = 0; e < ENGINE_CNT; e++)
+			free(rows[i].ns[e]);
+}
+
+static int bench(u32 rounds, bool json)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < ROW_CNT; i++)
+		for (u32 e = 0; e < ENGINE_CNT; e++)
+			if (is_there(&rows[i], e))
+				err |= prepare(&rows[i], e, rounds);
+	if (err)
+		return 1;
+	if (!rows[0].ns[SKEP])
+		return 2;
+	measure(rounds);
+	for (u32 i = 0; i < ROW_CNT; i++)
+		for (u32 e = 0; e < ENGINE_CNT; e++)
+			if (rows[i].ns[e])
+				qsort(rows[i].ns[e], rounds, sizeof(double), compare);
+	if (json)
+		show_json(rounds);
+	else
+		show(rounds);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -399,22 +441,7 @@ int main(int argc, char **argv)
 	}
 	ask(argv + at + 1, argc - at - 1);
 	open_engines(argv[at]);
-	for (u32 i = 0; i < ROW_CNT; i++)
-		for (u32 e = 0; e < ENGINE_CNT; e++)
-			if (is_there(&rows[i], e))
-				err |= prepare(&rows[i], e, rounds);
-	if (err)
-		return 1;
-	if (!rows[0].ns[SKEP])
-		return 2;
-	measure(rounds);
-	for (u32 i = 0; i < ROW_CNT; i++)
-		for (u32 e = 0; e < ENGINE_CNT; e++)
-			if (rows[i].ns[e])
-				qsort(rows[i].ns[e], rounds, sizeof(double), compare);
-	if (json)
-		show_json(rounds);
-	else
-		show(rounds);
-	return 0;
+	err = bench(rounds, json);
+	close_engines();
+	return err;
 }
