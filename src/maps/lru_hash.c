@@ -39,8 +39,10 @@ static bool is_percpu_type(u32 type)
 static int check(const struct skep *inst, const struct map_attr *attr)
 {
 	bool is_percpu = is_percpu_type(attr->type);
-	int err;
+	int err = map_check_first(attr);
 
+	if (err)
+		return err;
 	if ((attr->flags & BPF_F_RDONLY && attr->flags & BPF_F_WRONLY) ||
 		(attr->flags & BPF_F_RDONLY_PROG && attr->flags & BPF_F_WRONLY_PROG))
 		return -EINVAL;

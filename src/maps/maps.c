@@ -46,18 +46,30 @@ static bool has_both(u32 flags, u32 a, u32 b)
 	return (flags & a) && (flags & b);
 }
 
+static u32 numa_node(const struct map_attr *attr)
+{
+	return attr->flags & BPF_F_NUMA_NODE ? attr->numa_node : (u32)NUMA_NONE;
+}
+
+int map_check_first(const struct map_attr *attr)
+{
+	u32 node = numa_node(attr);
+
+	return attr->extra || (node && node != (u32)NUMA_NONE) ? -EINVAL : 0;
+}
+
 int map_check_common(const struct map_attr *attr, bool is_percpu)
 {
-	u32 node = attr->flags & BPF_F_NUMA_NODE ? attr->numa_node : (u32)NUMA_NONE;
+	int err = map_check_first(attr);
 
+	if (err)
+		return err;
 	if (has_both(attr->flags, BPF_F_RDONLY, BPF_F_WRONLY) ||
 		has_both(attr->flags, BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG))
 		return -EINVAL;
-	if (attr->extra || !attr->max_entries)
+	if (!attr->max_entries)
 		return -EINVAL;
-	if (node == (u32)NUMA_NONE)
-		return 0;
-	return node || is_percpu ? -EINVAL : 0;
+	return is_percpu && numa_node(attr) != (u32)NUMA_NONE ? -EINVAL : 0;
 }
 
 bool map_meta_equal(const struct map *meta, const struct map *map)

@@ -18,8 +18,11 @@ enum {
 	MAP_CACHE_LINE = 64,
 };
 
-/* What every type checks first: one direction of access at most, no map_extra, a node that exists (the
- * instance has node 0 alone, and per-CPU memory has no node). -EINVAL. */
+/* What Linux checks before it asks the type: no map_extra, a node that exists (the instance has node 0
+ * alone). -EINVAL. */
+int map_check_first(const struct map_attr *attr);
+/* That and what nearly every type checks: one direction of access at most, entries, and no node for
+ * per-CPU memory. -EINVAL. */
 int map_check_common(const struct map_attr *attr, bool is_percpu);
 /* What most types ask of inner maps: type, sizes and flags as the template has them. */
 bool map_meta_equal(const struct map *meta, const struct map *map);
