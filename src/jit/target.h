@@ -78,6 +78,10 @@ extern const struct jit_target *const jit_target;
 
 /* Notes that the bytes at `at` (an offset in jit->out) depend on where target lies. */
 void jit_add_fixup(struct jit *jit, u32 at, u64 target, enum jit_fix kind);
+/* Is there a function behind the helper with this number? */
+bool jit_has_helper(const struct jit *jit, s32 id);
+/* The function of a helper's number, never NULL: code calls it for a call by register. */
+hlp_fn jit_find_helper(const struct hlp_proto *const *helpers, u64 cnt, u64 id);
 /* Can all of the code reach addr with a signed distance of 32 bits? */
 bool jit_is_near(const struct jit *jit, const void *addr);
 

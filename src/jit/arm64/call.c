@@ -4,15 +4,9 @@
  */
 #include <errno.h>
 
-#include "base/bug.h"
 #include "core/tail.h"
 #include "isa/isa.h"
 #include "jit/arm64/arm64.h"
-
-static bool has_helper(const struct jit *jit, s32 id)
-{
-	return id >= 0 && (u32)id < jit->helper_cnt && jit->helpers[id] && jit->helpers[id]->fn;
-}
 
 /* Code is put near the library, so that one instruction mostly reaches its functions. */
 static bool is_near(const struct jit *jit, const void *addr)
@@ -62,18 +56,6 @@ static void tail_call(struct jit *jit)
 	a64_patch(out, empty, (u32)out->len);
 }
 
-/* What code no verifier has seen calls by a number that is no helper's. */
-static u64 no_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
-{
-	skep_bug("unverified code called a helper that does not exist");
-}
-
-/* hlp_fn of a number, never NULL. */
-static hlp_fn find_helper(const struct hlp_proto *const *helpers, u64 cnt, u64 id)
-{
-	return id < cnt && helpers[id] && helpers[id]->fn ? helpers[id]->fn : no_helper;
-}
-
 /* Asks C for the function while R1-R5 wait on the stack. */
 static void call_register(struct jit *jit, enum a64_reg reg)
 {
@@ -86,7 +68,7 @@ static void call_register(struct jit *jit, enum a64_reg reg)
 	a64_mov_ri(out, X0, (uintptr_t)jit->helpers);
 	a64_mov_ri(out, X1, jit->helper_cnt);
 	a64_mov_rr(out, true, X2, TMP);
-	call_address(jit, (const void *)(uintptr_t)find_helper);
+	call_address(jit, (const void *)(uintptr_t)jit_find_helper);
 	a64_mov_rr(out, true, CALL, X0);
 	a64_mem(out, A64_LOAD, 8, X4, SP, 32);
 	a64_pair(out, A64_LOAD, X2, X3, SP, 16);
@@ -108,7 +90,7 @@ void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		jit_add_fixup(jit, a64_bl(out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
 		return;
 	}
-	if (insn->src_reg || !has_helper(jit, insn->imm)) {
+	if (insn->src_reg || !jit_has_helper(jit, insn->imm)) {
 		jit->err = -EINVAL;
 		return;
 	}

@@ -4,15 +4,9 @@
  */
 #include <errno.h>
 
-#include "base/bug.h"
 #include "core/tail.h"
 #include "isa/isa.h"
 #include "jit/x86/x86.h"
-
-static bool has_helper(const struct jit *jit, s32 id)
-{
-	return id >= 0 && (u32)id < jit->helper_cnt && jit->helpers[id] && jit->helpers[id]->fn;
-}
 
 void x86_call_address(struct jit *jit, const void *addr)
 {
@@ -54,18 +48,6 @@ static void tail_call(struct jit *jit)
 	x86_here8(out, empty);
 }
 
-/* What code no verifier has seen calls by a number that is no helper's. */
-static u64 no_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
-{
-	skep_bug("unverified code called a helper that does not exist");
-}
-
-/* hlp_fn of a number, never NULL. */
-static hlp_fn find_helper(const struct hlp_proto *const *helpers, u64 cnt, u64 id)
-{
-	return id < cnt && helpers[id] && helpers[id]->fn ? helpers[id]->fn : no_helper;
-}
-
 static void call_register(struct jit *jit, enum x86_reg reg)
 {
 	static const u8 args[] = {RDI, RSI, RDX, RCX, R8, RAX};
@@ -77,7 +59,7 @@ static void call_register(struct jit *jit, enum x86_reg reg)
 	x86_mov_ri(out, RDI, (uintptr_t)jit->helpers);
 	x86_mov_ri(out, RSI, jit->helper_cnt);
 	x86_mov_rr(out, true, RDX, TMP);
-	x86_call_address(jit, (const void *)(uintptr_t)find_helper);
+	x86_call_address(jit, (const void *)(uintptr_t)jit_find_helper);
 	x86_mov_rr(out, true, TMP, RAX);
 	for (u32 i = ARRAY_SIZE(args); i-- > 0;)
 		x86_pop(out, args[i]);
@@ -97,7 +79,7 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		jit_add_fixup(jit, x86_call(out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
 		return;
 	}
-	if (insn->src_reg || !has_helper(jit, insn->imm)) {
+	if (insn->src_reg || !jit_has_helper(jit, insn->imm)) {
 		jit->err = -EINVAL;
 		return;
 	}
