@@ -53,19 +53,25 @@ static bool is_same_num(const struct vf_scalar *a, const struct vf_scalar *b)
 	       a->s32min == b->s32min && a->s32max == b->s32max;
 }
 
-/* All but precision, id and the number. */
+/* All but precision, ids and the number. */
 static bool is_same_pointer(const struct vf_reg *old, const struct vf_reg *cur)
 {
 	return old->kind == cur->kind && old->may_be_null == cur->may_be_null &&
-	       old->is_rdonly == cur->is_rdonly && old->off == cur->off &&
-	       old->frame == cur->frame && old->range == cur->range &&
+	       old->is_rdonly == cur->is_rdonly && old->flags == cur->flags &&
+	       old->off == cur->off && (old->kind == VF_MEM || old->frame == cur->frame) &&
 	       old->mem_size == cur->mem_size && old->map == cur->map;
+}
+
+static bool is_same_ids(struct id_map *map, const struct vf_reg *old, const struct vf_reg *cur)
+{
+	return map_ids(map, old->id, cur->id) && map_ids(map, old->ref_id, cur->ref_id) &&
+	       (old->kind != VF_MEM || map_ids(map, old->dynptr_id, cur->dynptr_id));
 }
 
 static bool is_same_reg(struct id_map *map, const struct vf_reg *old, const struct vf_reg *cur)
 {
 	return is_same_pointer(old, cur) && is_same_num(&old->num, &cur->num) &&
-	       map_ids(map, old->id, cur->id);
+	       is_same_ids(map, old, cur);
 }
 
 static bool covers_scalar(struct id_map *map, const struct vf_reg *old, const struct vf_reg *cur,
@@ -93,14 +99,14 @@ static bool covers_reg(struct id_map *map, const struct vf_reg *old, const struc
 	if (old->kind == VF_NOT_INIT)
 		return true;
 	if (old->kind != cur->kind || old->may_be_null != cur->may_be_null ||
-		old->is_rdonly != cur->is_rdonly)
+		old->is_rdonly != cur->is_rdonly || old->flags != cur->flags)
 		return false;
 	switch (old->kind) {
 	case VF_SCALAR: return covers_scalar(map, old, cur, exact);
 	case VF_MAP_VALUE:
 	case VF_MEM:
 		return is_same_pointer(old, cur) && vf_scalar_is_subset(&old->num, &cur->num) &&
-		       map_ids(map, old->id, cur->id);
+		       is_same_ids(map, old, cur);
 	case VF_PACKET:
 	case VF_PACKET_META:
 		/* that a pointer is at the end decides branches: no other range covers that */

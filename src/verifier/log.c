@@ -191,11 +191,17 @@ static void print_reg(struct vf_env *env, const struct vf_frame *frame, const st
 		}
 	}
 #define FIELD(...) (buf_str(out, sep), buf_printf(out, __VA_ARGS__), sep = ",")
+	if (reg->kind == VF_BTF)
+		buf_str(out, btf_type_name(reg->btf, reg->btf_id));
 	buf_str(out, "(");
 	if (reg->id)
 		FIELD("id=%u", reg->id & ~VF_ID_DELTA);
 	if (reg->id & VF_ID_DELTA)
 		buf_printf(out, "%+d", reg->off);
+	if (reg->ref_id)
+		FIELD("ref_obj_id=%u", reg->ref_id);
+	if (reg->flags & VF_NON_OWN)
+		FIELD("non_own_ref");
 	if (reg->kind == VF_MAP_PTR || reg->kind == VF_MAP_VALUE) {
 		if (reg->map->name[0])
 			FIELD("map=%s", reg->map->name);
@@ -299,8 +305,28 @@ void vf_log_after_insn(struct vf_env *env, const struct vf_state *st, u32 frame)
 
 const char *vf_kind_text(const struct vf_reg *reg, struct vf_kind_text *ret_text)
 {
-	snprintf(ret_text->text, sizeof(ret_text->text), "%s%s%s", reg->is_rdonly ? "rdonly_" : "",
-		vf_kind_name(reg->kind), reg->may_be_null ? "_or_null" : "");
+	static const struct {
+		u16 flag;
+		const char *word;
+	} words[] = {
+		{VF_RINGBUF, "ringbuf_"},
+		{VF_USER, "user_"},
+		{VF_PERCPU, "percpu_"},
+		{VF_RCU, "rcu_"},
+		{VF_UNTRUSTED, "untrusted_"},
+		{VF_TRUSTED, "trusted_"},
+	};
+	const char *null = reg->kind == VF_BTF ? "or_null_" : "_or_null";
+	char *text = ret_text->text, *end = text + sizeof(ret_text->text);
+
+	*text = '\0';
+	if (reg->is_rdonly)
+		text = stpcpy(text, "rdonly_");
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
+		if (reg->flags & words[i].flag)
+			text = stpcpy(text, words[i].word);
+	}
+	snprintf(text, end - text, "%s%s", vf_kind_name(reg->kind), reg->may_be_null ? null : "");
 	return ret_text->text;
 }
 

@@ -52,7 +52,7 @@ void vf_log_after_insn(struct vf_env *env, const struct vf_state *st, u32 frame)
 
 /* "map_value_or_null", … in one of a few rotating buffers of the caller. */
 struct vf_kind_text {
-	char text[32];
+	char text[96];
 };
 const char *vf_kind_text(const struct vf_reg *reg, struct vf_kind_text *ret_text);
 #define vf_kind_str(reg) vf_kind_text((reg), &(struct vf_kind_text){{0}})

@@ -174,8 +174,9 @@ static int clean_bucket(struct vf_env *env, struct list *head)
 static bool is_same_reg(const struct vf_reg *a, const struct vf_reg *b)
 {
 	return a->kind == b->kind && a->may_be_null == b->may_be_null && a->off == b->off &&
-	       a->id == b->id && a->range == b->range && a->mem_size == b->mem_size &&
-	       a->map == b->map && !memcmp(&a->num, &b->num, sizeof(a->num));
+	       a->id == b->id && a->ref_id == b->ref_id && a->flags == b->flags &&
+	       a->range == b->range && a->mem_size == b->mem_size && a->map == b->map &&
+	       !memcmp(&a->num, &b->num, sizeof(a->num));
 }
 
 /*

@@ -24,6 +24,7 @@
 #include "core/prog.h"
 #include "verifier/scalar.h"
 
+struct btf_obj;
 struct map;
 struct vf_env;
 
@@ -59,6 +60,19 @@ enum {
 #define VF_ID_DELTA32 (1u << 30)
 #define VF_ID_DELTA   (VF_ID_DELTA64 | VF_ID_DELTA32)
 
+/* What else is known of a pointer: Linux's type flags. */
+enum vf_flag {
+	VF_TRUSTED = 1 << 0,   /* valid as long as the program runs, and not null */
+	VF_UNTRUSTED = 1 << 1, /* may be stale: reads are probed, nobody takes it */
+	VF_RCU = 1 << 2,       /* valid until the read-side section ends */
+	VF_ALLOC = 1 << 3,     /* BTF: an object of a type of the program's own */
+	VF_NON_OWN = 1 << 4,   /* BTF: lives in a list or tree; valid until the lock goes */
+	VF_PERCPU = 1 << 5,
+	VF_USER = 1 << 6,
+	VF_RINGBUF = 1 << 7,	  /* MEM: a reserved record */
+	VF_PACKET_SLICE = 1 << 8, /* MEM: a dynptr's view of a packet; goes stale as packets do */
+};
+
 struct vf_reg {
 	u8 kind; /* enum vf_kind */
 	bool may_be_null;
@@ -66,10 +80,24 @@ struct vf_reg {
 	bool is_precise; /* scalar: a later decision hung on its value */
 	s32 off;	 /* fixed offset of a pointer; delta of a linked scalar */
 	u32 id;
-	u32 frame; /* STACK: whose */
-	s32 range; /* PACKET, PACKET_META: bytes from the base known to be there, or VF_RANGE_* */
-	u32 mem_size;	      /* MEM */
-	struct map *map;      /* MAP_PTR, MAP_VALUE */
+	u32 ref_id; /* the reference that the pointer holds; 0: none (Linux: ref_obj_id) */
+	u16 flags;  /* enum vf_flag */
+	union {
+		u32 frame;     /* STACK: whose */
+		s32 range;     /* PACKET, PACKET_META: bytes from the base known to be there, or
+			      VF_RANGE_* */
+		u32 dynptr_id; /* MEM: the dynptr it is a view of */
+		u32 sub;       /* FUNC: which */
+		u32 map_uid; /* MAP_PTR, MAP_VALUE: tells inner maps of different look-ups apart */
+	};
+	union {
+		u32 mem_size; /* MEM */
+		u32 btf_id;   /* BTF: the struct that it points to */
+	};
+	union {
+		struct map *map;	   /* MAP_PTR, MAP_VALUE */
+		const struct btf_obj *btf; /* BTF: the program's, or the kernel's */
+	};
 	struct vf_scalar num; /* the number, or the variable part of the pointer's offset */
 };
 
