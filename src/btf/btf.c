@@ -48,7 +48,7 @@ static int copy_in(struct btf_obj *btf, const void *data, u32 len)
 int btf_new(const void *data, size_t len, struct buf *log, struct btf_obj **ret_btf)
 {
 	static int (*const passes[])(struct btf_check *) = {btf_check_header, btf_check_strings,
-		btf_check_meta, btf_check_refs, btf_check_fields};
+		btf_check_meta, btf_check_refs, btf_make_index, btf_check_fields};
 	struct btf_check c = {.log = log};
 	int err;
 
@@ -76,6 +76,8 @@ void btf_free(struct btf_obj *btf)
 	mem_free(btf->resolved_ids);
 	mem_free(btf->resolved_sizes);
 	mem_free(btf->types);
+	mem_free(btf->buckets);
+	mem_free(btf->chains);
 	mem_free(btf->mem);
 	mem_free(btf);
 }
@@ -106,19 +108,6 @@ const char *btf_type_name(const struct btf_obj *btf, u32 id)
 	const struct btf_type *t = btf_type_at(btf, id);
 
 	return t ? btf_str(btf, t->name_off) : "";
-}
-
-int btf_find(const struct btf_obj *btf, const char *name, u32 kind, u32 *ret_id)
-{
-	for (u32 id = 1; id < btf->type_cnt; id++) {
-		const struct btf_type *t = btf->types[id];
-
-		if (btf_type_is(t, kind) && !strcmp(btf->strings + t->name_off, name)) {
-			*ret_id = id;
-			return 0;
-		}
-	}
-	return -ENOENT;
 }
 
 int btf_find_decl_tag(

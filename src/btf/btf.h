@@ -56,7 +56,7 @@ const char *btf_str(const struct btf_obj *btf, u32 off);
 /* The name of a type, member, …: "" when it has none; never NULL for offsets found in the object. */
 const char *btf_type_name(const struct btf_obj *btf, u32 id);
 
-/* The lowest id of that name and kind; -ENOENT. */
+/* The lowest id of that name (not "") and kind; -ENOENT. */
 int btf_find(const struct btf_obj *btf, const char *name, u32 kind, u32 *ret_id);
 /*
  * The first DECL_TAG with an id above `after` on component idx (-1: the whole) of type id, whose text

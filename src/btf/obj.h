@@ -45,6 +45,8 @@ struct btf_obj {
 	 */
 	u32 *resolved_ids;
 	u32 *resolved_sizes;
+	u32 *buckets, *chains; /* index.c */
+	u32 bucket_cnt;
 	struct btf_metas *metas; /* metas.c; NULL when no struct has special fields */
 };
 
@@ -99,6 +101,8 @@ int btf_check_strings(struct btf_check *c);
 int btf_check_meta(struct btf_check *c);
 /* resolve.c: types that refer to types; fills resolved_*. */
 int btf_check_refs(struct btf_check *c);
+/* index.c: fills buckets and chains. */
+int btf_make_index(struct btf_check *c);
 /* metas.c: special fields of structs; fills metas. */
 int btf_check_fields(struct btf_check *c);
 void btf_metas_free(struct btf_metas *metas);

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/bug.h"
 #include "base/mem.h"
+#include "core/kbtf.h"
 #include "core/run.h"
 
 enum { CPU_CNT_MAX = 4096 };
@@ -66,9 +67,12 @@ int inst_init(struct skep *inst, const struct inst_options *opts)
 	inst->runs = mem_array(inst->cpu_cnt, sizeof(*inst->runs));
 	if (!inst->runs)
 		return -ENOMEM;
-	err = trace_init(&inst->trace);
+	err = core_kbtf_new(opts->kernel_btf, &inst->kbtf);
 	if (err)
 		goto free_runs;
+	err = trace_init(&inst->trace);
+	if (err)
+		goto free_kbtf;
 	for (u32 cpu = 0; cpu < inst->cpu_cnt; cpu++) {
 		inst->runs[cpu].inst = inst;
 		inst->runs[cpu].cpu = cpu;
@@ -77,6 +81,9 @@ int inst_init(struct skep *inst, const struct inst_options *opts)
 	}
 	pthread_mutex_init(&inst->lock, NULL);
 	return 0;
+free_kbtf:
+	core_kbtf_free(inst->kbtf);
+	inst->kbtf = NULL;
 free_runs:
 	mem_free(inst->runs);
 	inst->runs = NULL;
@@ -94,6 +101,7 @@ void inst_done(struct skep *inst)
 	for (u32 cpu = 0; cpu < inst->cpu_cnt; cpu++)
 		pthread_mutex_destroy(&inst->runs[cpu].lock);
 	mem_free(inst->runs);
+	core_kbtf_free(inst->kbtf);
 	trace_done(&inst->trace);
 	pthread_mutex_destroy(&inst->lock);
 }

@@ -19,6 +19,7 @@
 struct map_type;
 struct hlp_proto;
 struct prog_type;
+struct core_kbtf;
 struct net;
 struct run;
 struct prog;
@@ -38,7 +39,8 @@ struct skep {
 	u64 replay_ns;	/* CLOCK_REPLAY: the time that programs see */
 	u64 rand_state; /* used only with CLOCK_REPLAY, so that a run can be repeated bit for bit */
 	struct trace trace;
-	struct run *runs; /* cpu_cnt of them: the state of each logical CPU */
+	struct core_kbtf *kbtf; /* types of the kernel: core_kbtf_get */
+	struct run *runs;	/* cpu_cnt of them: the state of each logical CPU */
 
 	/* Registries, set by vm_init; indexed by number, NULL where the number is not known. */
 	const struct map_type *const *map_types;
@@ -65,10 +67,11 @@ struct inst_options {
 	bool no_jit;
 	bool checked;
 	enum inst_clock clock;
-	u64 seed; /* for CLOCK_REPLAY */
+	u64 seed;		/* for CLOCK_REPLAY */
+	const char *kernel_btf; /* file with the kernel's BTF; NULL: CORE_KBTF_PATH */
 };
 
-/* -ENOMEM. Tables are empty and no registry is set: vm_inst_new is what callers above use. */
+/* -ENOMEM, -ENAMETOOLONG. Tables are empty and no registry is set: vm_inst_new is what callers above use. */
 int inst_init(struct skep *inst, const struct inst_options *opts);
 /* All objects must be gone. */
 void inst_done(struct skep *inst);

@@ -236,6 +236,7 @@ int port_open_local(const struct port_opts *opts, struct port **ret, struct port
 		.cpu_cnt = opts->cpus,
 		.no_jit = opts->interp,
 		.clock = opts->replay_clock ? INST_CLOCK_REPLAY : INST_CLOCK_REAL,
+		.kernel_btf = opts->kernel_btf,
 	};
 	res = sys_inst_init(&l->inst, &want);
 	if (res) {

@@ -57,7 +57,8 @@ struct port_opts {
 	bool interp;	   /* interpret, never compile */
 	bool replay_clock; /* the clock follows the time stamps of captures: a run is reproducible */
 	u32 cpus;	   /* logical CPUs; 0 = as many as the host has */
-	u32 insns_max;	   /* instructions the verifier processes a program; 0 = as many as Linux */
+	const char *kernel_btf; /* file with the types of the kernel; NULL = the host's */
+	u32 insns_max; /* instructions the verifier processes a program; 0 = as many as Linux */
 };
 
 struct port_run {
@@ -176,6 +177,8 @@ int port_instance_each(int (*fn)(void *arg, const struct port_instance *inst), v
 /* libbpf's bpf(2) goes to p from now on; NULL: to the kernel. */
 void port_use(struct port *p);
 struct port *port_in_use(void);
+/* The file in which libbpf looks for the kernel's types; NULL: where it always does. Not copied. */
+void port_kernel_btf(const char *path);
 /* The system call as it is, past the wrapper. Result or -1 and errno. */
 long port_real_syscall(long nr, long a, long b, long c, long d, long e, long f);
 

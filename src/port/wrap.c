@@ -3,10 +3,13 @@
  * statfs() of the static libbpf here; bpf(2) goes to the port in use, all else to the kernel.
  *
  * libbpf checks that a pin's directory is a bpffs with statfs(), so an engine that keeps pins
- * elsewhere answers that too. The port in use is process-wide because libbpf passes no context.
+ * elsewhere answers that too. Where the types of the kernel come from can be said as well, so that ids
+ * that libbpf finds there mean the same to the engine. All this is process-wide because libbpf passes no
+ * context.
  */
 #include "port/port.h"
 
+#include <bpf/btf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
@@ -18,7 +21,11 @@ int __wrap_statfs(const char *path, struct statfs *ret);
 int __real_statfs64(const char *path, struct statfs64 *ret);
 int __wrap_statfs64(const char *path, struct statfs64 *ret);
 
+struct btf *__real_btf__load_vmlinux_btf(void);
+struct btf *__wrap_btf__load_vmlinux_btf(void);
+
 static struct port *in_use;
+static const char *kernel_btf;
 
 void port_use(struct port *p)
 {
@@ -28,6 +35,16 @@ void port_use(struct port *p)
 struct port *port_in_use(void)
 {
 	return in_use;
+}
+
+void port_kernel_btf(const char *path)
+{
+	kernel_btf = path;
+}
+
+struct btf *__wrap_btf__load_vmlinux_btf(void)
+{
+	return kernel_btf ? btf__parse(kernel_btf, NULL) : __real_btf__load_vmlinux_btf();
 }
 
 long port_real_syscall(long nr, long a, long b, long c, long d, long e, long f)

@@ -68,12 +68,15 @@ int tool_engine_running(struct tool *t)
 
 int tool_engine_own(struct tool *t, const struct port_opts *opts)
 {
+	struct port_opts want = *opts;
 	struct port_text text = {0};
 	int err;
 
 	if (t->engine != TOOL_ENGINE_ANY)
 		return tool_engine_running(t);
-	err = port_open_local(opts, &t->port, &text);
+	want.kernel_btf = t->kernel_btf;
+	port_kernel_btf(t->kernel_btf);
+	err = port_open_local(&want, &t->port, &text);
 	if (err)
 		return open_failed(t, err, "cannot make an instance", &text);
 	use(t);

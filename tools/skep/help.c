@@ -80,6 +80,8 @@ static void print_general(void)
 	      "       -j, --json            results as JSON       -p, --pretty   indented JSON\n"
 	      "       -f, --bpffs           show pins             -d, --debug    show libbpf's "
 	      "words\n"
+	      "       --btf FILE            types of the kernel (default: "
+	      "/sys/kernel/btf/vmlinux)\n"
 	      "       --ip                  write keys of 4 and 16 bytes as addresses\n"
 	      "       -V, --version         -h, --help\n",
 		stderr);

@@ -55,6 +55,7 @@ int verb_up(struct tool *t, struct args *a)
 	if (err)
 		return err;
 	name = name_or_default(t, name);
+	opts.kernel_btf = t->kernel_btf;
 	fflush(stdout); /* the instance is a child and must not write it again */
 	err = port_instance_up(name, &opts, &text);
 	if (err == -EEXIST && !text.text[0])

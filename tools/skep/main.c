@@ -102,6 +102,12 @@ static int take_options(struct tool *t, struct args *a, bool *version, bool *hel
 			t->instance = a->words[i];
 			continue;
 		}
+		if (!strcmp(word, "--btf")) {
+			if (++i == a->cnt)
+				return fail_missing(t, "a file with the kernel's BTF", word);
+			t->kernel_btf = a->words[i];
+			continue;
+		}
 		if (!set_letters(t, word, version, help) && !set_long(t, word, version, help))
 			a->words[kept++] = a->words[i];
 	}

@@ -16,7 +16,8 @@ enum tool_engine { TOOL_ENGINE_ANY, TOOL_ENGINE_KERNEL, TOOL_ENGINE_INSTANCE };
 struct tool {
 	struct port *port; /* NULL until tool_engine_*() */
 	enum tool_engine engine;
-	const char *instance; /* with TOOL_ENGINE_INSTANCE */
+	const char *instance;	/* with TOOL_ENGINE_INSTANCE */
+	const char *kernel_btf; /* file with the kernel's types; NULL: the host's */
 	bool json, pretty;
 	bool debug;    /* show libbpf's own words */
 	bool pins;     /* list the pins of objects */

@@ -1,0 +1,145 @@
+/*
+ * The kernel's types: read once, from the file that was named; the same answer every time.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "btf/btf.h"
+#include "core/inst.h"
+#include "core/kbtf.h"
+
+static const struct {
+	struct btf_header hdr;
+	struct btf_type type;
+	u32 bits;
+	char strings[5];
+} one_int = {
+	.hdr = {.magic = BTF_MAGIC,
+		.version = BTF_VERSION,
+		.hdr_len = sizeof(struct btf_header),
+		.type_len = 16,
+		.str_off = 16,
+		.str_len = 5},
+	.type = {.name_off = 1, .info = BTF_KIND_INT << 24, .size = 4},
+	.bits = BTF_INT_SIGNED << 24 | 32,
+	.strings = "\0int",
+};
+
+static char path[] = "/tmp/skep-kbtf-XXXXXX";
+
+static void write_file(const void *data, size_t len)
+{
+	int fd;
+
+	strcpy(path + strlen(path) - 6, "XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, len), len);
+	close(fd);
+}
+
+static void begin(struct skep *inst, const char *file)
+{
+	const struct inst_options opts = {.cpu_cnt = 1, .kernel_btf = file};
+
+	assert_int_equal(inst_init(inst, &opts), 0);
+}
+
+static void types_are_found_by_name_and_stay(void **state)
+{
+	const struct btf_obj *btf = NULL, *again = NULL;
+	struct skep inst;
+	u32 id;
+
+	(void)state;
+	write_file(&one_int, offsetof(typeof(one_int), strings) + 5);
+	begin(&inst, path);
+	assert_int_equal(core_kbtf_get(&inst, &btf), 0);
+	unlink(path);
+	assert_int_equal(core_kbtf_get(&inst, &again), 0);
+	assert_ptr_equal(btf, again);
+	assert_int_equal(btf_find(btf, "int", BTF_KIND_INT, &id), 0);
+	assert_int_equal(id, 1);
+	assert_int_equal(btf_find(btf, "int", BTF_KIND_STRUCT, &id), -ENOENT);
+	assert_string_equal(core_kbtf_path(&inst), path);
+	inst_done(&inst);
+}
+
+static void a_missing_file_is_said_every_time(void **state)
+{
+	const struct btf_obj *btf = NULL;
+	struct skep inst;
+
+	(void)state;
+	begin(&inst, "/nowhere/btf");
+	assert_int_equal(core_kbtf_get(&inst, &btf), -ENOENT);
+	assert_int_equal(core_kbtf_get(&inst, &btf), -ENOENT);
+	assert_null(btf);
+	inst_done(&inst);
+}
+
+static void what_is_not_btf_is_refused(void **state)
+{
+	const struct btf_obj *btf = NULL;
+	struct skep inst;
+
+	(void)state;
+	write_file("#!/bin/sh", 9);
+	begin(&inst, path);
+	assert_int_equal(core_kbtf_get(&inst, &btf), -EINVAL);
+	unlink(path);
+	inst_done(&inst);
+}
+
+static void lack_of_memory_passes(void **state)
+{
+	const struct btf_obj *btf = NULL;
+	struct skep inst;
+	u64 nth = 0;
+	int err;
+
+	(void)state;
+	write_file(&one_int, offsetof(typeof(one_int), strings) + 5);
+	begin(&inst, path);
+	do {
+		mem_fail_at(++nth);
+		err = core_kbtf_get(&inst, &btf);
+		mem_fail_at(0);
+		assert_true(!err || err == -ENOMEM);
+	} while (err);
+	assert_true(nth > 3);
+	assert_non_null(btf);
+	unlink(path);
+	inst_done(&inst);
+}
+
+static void a_path_too_long_is_refused(void **state)
+{
+	static char file[8192];
+	const struct inst_options opts = {.cpu_cnt = 1, .kernel_btf = file};
+	struct skep inst;
+
+	(void)state;
+	memset(file, 'a', sizeof(file) - 1);
+	assert_int_equal(inst_init(&inst, &opts), -ENAMETOOLONG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(types_are_found_by_name_and_stay),
+		cmocka_unit_test(a_missing_file_is_said_every_time),
+		cmocka_unit_test(what_is_not_btf_is_refused),
+		cmocka_unit_test(lack_of_memory_passes),
+		cmocka_unit_test(a_path_too_long_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
