@@ -18,6 +18,8 @@
 #include "pin.h"
 #include "ref.h"
 
+enum { LINE_WORDS_MAX = 1024 };
+
 struct entry {
 	struct map_data data;
 	u8 *key, *value;
@@ -156,6 +158,36 @@ static int on_map(struct tool *t, struct args *a, int (*fn)(struct tool *t, int 
 	if (!err)
 		done_silently(t);
 	ref_done(&ref);
+	return err;
+}
+
+int map_update_line(struct tool *t, const struct bpf_object *object, const char *line)
+{
+	char *copy = mem_dup(line, strlen(line) + 1), *save = NULL, *word;
+	char **words = mem_array(LINE_WORDS_MAX, sizeof(char *));
+	struct args a = {.words = words};
+	struct bpf_map *map = NULL;
+	int err = copy && words ? 0 : fail(t, "out of memory");
+
+	for (word = err ? NULL : strtok_r(copy, " \t", &save); word;
+		word = strtok_r(NULL, " \t", &save)) {
+		if (a.cnt == LINE_WORDS_MAX) {
+			err = fail(t, "--update has more than %d words", LINE_WORDS_MAX);
+			break;
+		}
+		words[a.cnt++] = word;
+	}
+	if (!err && !a.cnt)
+		err = fail(t, "--update takes \"MAP key DATA value DATA\"");
+	if (!err) {
+		map = bpf_object__find_map_by_name(object, args_next(&a));
+		if (!map)
+			err = fail(t, "--update: the object has no map named %s", copy);
+	}
+	if (!err)
+		err = map_update_fd(t, bpf_map__fd(map), &a);
+	mem_free(words);
+	mem_free(copy);
 	return err;
 }
 

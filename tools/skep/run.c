@@ -23,7 +23,7 @@
 #include "out.h"
 #include "tool.h"
 
-enum { DEVS_MAX = 64, UPDATES_MAX = 256, WORDS_MAX = 1024 };
+enum { DEVS_MAX = 64, UPDATES_MAX = 256 };
 
 /* HOOK:DEV as given, and the device it became. */
 struct on {
@@ -189,37 +189,6 @@ static int load(struct tool *t, struct run *r)
 	return object_load_one(t, r->object, r->path, prog, &r->prog_fd);
 }
 
-/* "MAP key DATA value DATA [FLAG]" in words. */
-static int update(struct tool *t, struct run *r, const char *line)
-{
-	char *copy = mem_dup(line, strlen(line) + 1), *save = NULL, *word;
-	char **words = mem_array(WORDS_MAX, sizeof(char *));
-	struct args a = {.words = words};
-	struct bpf_map *map = NULL;
-	int err = copy && words ? 0 : fail(t, "out of memory");
-
-	for (word = err ? NULL : strtok_r(copy, " \t", &save); word;
-		word = strtok_r(NULL, " \t", &save)) {
-		if (a.cnt == WORDS_MAX) {
-			err = fail(t, "--update has more than %d words", WORDS_MAX);
-			break;
-		}
-		words[a.cnt++] = word;
-	}
-	if (!err && !a.cnt)
-		err = fail(t, "--update takes \"MAP key DATA value DATA\"");
-	if (!err) {
-		map = bpf_object__find_map_by_name(r->object, args_next(&a));
-		if (!map)
-			err = fail(t, "%s has no map named %s", r->path, copy);
-	}
-	if (!err)
-		err = map_update_fd(t, bpf_map__fd(map), &a);
-	mem_free(words);
-	mem_free(copy);
-	return err;
-}
-
 static int device_failed(struct tool *t, int err, const char *dev, const struct port_text *text)
 {
 	if (strstr(text->text, dev)) /* it names the device itself */
@@ -350,7 +319,7 @@ static int prepare(struct tool *t, struct run *r)
 	int err = load(t, r);
 
 	for (size_t i = 0; i < r->update_cnt && !err; i++)
-		err = update(t, r, r->updates[i]);
+		err = map_update_line(t, r->object, r->updates[i]);
 	for (size_t i = 0; i < attached && !err; i++)
 		err = make_dev(t, r, &r->on[i]);
 	for (size_t i = 0; i < r->join_cnt && !err; i++)
