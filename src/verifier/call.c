@@ -9,6 +9,7 @@
 #include "verifier/access.h"
 #include "verifier/call_arg.h"
 #include "verifier/precision.h"
+#include "verifier/references.h"
 #include "verifier/step.h"
 
 enum { MAX_ERRNO_RET = 4095 };
@@ -36,10 +37,24 @@ static int find_helper(struct vf_env *env, u32 id, const struct hlp_proto **ret_
 		return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(id), id);
 	if (hlp->gpl_only && !env->params->is_gpl)
 		return vf_complain(env, VF_C_HELPER_GPL);
-	if (hlp->may_sleep)
+	if (hlp->may_sleep && !env->cur->may_sleep)
 		return vf_complain(env, VF_C_HELPER_SLEEP);
 	*ret_hlp = hlp;
 	return 0;
+}
+
+/* No helper that sleeps inside of what may not be interrupted. */
+static int check_sections(struct vf_env *env, const struct hlp_proto *hlp)
+{
+	const struct vf_state *st = env->cur;
+	const char *where = st->rcu_cnt	      ? "rcu_read_lock"
+			    : st->preempt_cnt ? "non-preemptible"
+			    : st->irq_id      ? "IRQ-disabled"
+					      : NULL;
+
+	if (!hlp->may_sleep || !where)
+		return 0;
+	return vf_complain(env, VF_C_HELPER_SLEEP_IN, name_of(hlp->id), hlp->id, where);
 }
 
 /* Whether the map's type is one the helper works on, and a read-only map stays unchanged. */
@@ -143,6 +158,9 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 
 	if (err)
 		return err;
+	err = check_sections(env, hlp);
+	if (err)
+		return err;
 	call.hlp = hlp;
 	for (u32 i = 0; i < HLP_ARG_MAX; i++) {
 		err = vf_call_arg(env, &call, i);
@@ -156,6 +174,8 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 		err = store_raw(env, &call);
 	if (!err)
 		err = check_format(env, hlp);
+	if (!err && hlp->id == BPF_FUNC_tail_call)
+		err = vf_ref_check_leaks(env, false, true, "tail_call");
 	if (err)
 		return err;
 	/* Linux looks at the map's type last */

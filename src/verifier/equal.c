@@ -8,7 +8,8 @@
 
 #include "verifier/env.h"
 
-enum { ID_MAP_MAX = VF_REG_CNT * PROG_FRAME_MAX + VF_SLOT_MAX * PROG_FRAME_MAX };
+/* registers and slots have at most two ids each */
+enum { ID_MAP_MAX = 2 * (VF_REG_CNT + VF_SLOT_MAX) * PROG_FRAME_MAX };
 
 struct id_map {
 	u32 cnt, next_tmp;
@@ -104,6 +105,7 @@ static bool covers_reg(struct id_map *map, const struct vf_reg *old, const struc
 	switch (old->kind) {
 	case VF_SCALAR: return covers_scalar(map, old, cur, exact);
 	case VF_MAP_VALUE:
+	case VF_MAP_KEY:
 	case VF_MEM:
 		return is_same_pointer(old, cur) && vf_scalar_is_subset(&old->num, &cur->num) &&
 		       is_same_ids(map, old, cur);
@@ -190,6 +192,24 @@ static bool covers_frame(struct id_map *map, const struct vf_frame *old, const s
 	return covers_stack(map, old, cur, exact);
 }
 
+/* The same things are held, taken in the same order. */
+static bool covers_refs(struct id_map *map, const struct vf_state *old, const struct vf_state *cur)
+{
+	if (old->ref_cnt != cur->ref_cnt || old->lock_cnt != cur->lock_cnt ||
+		old->preempt_cnt != cur->preempt_cnt || old->rcu_cnt != cur->rcu_cnt ||
+		old->may_sleep != cur->may_sleep || old->lock_ptr != cur->lock_ptr)
+		return false;
+	if (!map_ids(map, old->irq_id, cur->irq_id) || !map_ids(map, old->lock_id, cur->lock_id))
+		return false;
+	for (u32 i = 0; i < old->ref_cnt; i++) {
+		const struct vf_ref *a = &old->refs[i], *b = &cur->refs[i];
+
+		if (a->kind != b->kind || a->ptr != b->ptr || !map_ids(map, a->id, b->id))
+			return false;
+	}
+	return true;
+}
+
 bool vf_states_equal(struct vf_env *env, const struct vf_state *old, const struct vf_state *cur,
 	enum vf_exactness exact)
 {
@@ -199,11 +219,14 @@ bool vf_states_equal(struct vf_env *env, const struct vf_state *old, const struc
 		return false;
 	map.cnt = 0;
 	map.next_tmp = env->id_gen;
+	if (!covers_refs(&map, old, cur))
+		return false;
 	for (u32 f = 0; f <= old->top; f++) {
 		u32 at = f == old->top ? old->insn_idx : (u32)old->frames[f + 1]->callsite;
 
 		if (old->frames[f]->callsite != cur->frames[f]->callsite ||
-			old->frames[f]->sub != cur->frames[f]->sub)
+			old->frames[f]->sub != cur->frames[f]->sub ||
+			old->frames[f]->callback_depth > cur->frames[f]->callback_depth)
 			return false;
 		if (!covers_frame(
 			    &map, old->frames[f], cur->frames[f], env->aux[at].live_regs, exact))

@@ -158,6 +158,7 @@ static int enter(struct vf_env *env, u32 sub_no)
 	if (vf_live_enter(env, NULL, frame))
 		return -ENOMEM;
 	env->cur->branches = 1;
+	env->cur->may_sleep = env->params->flags & BPF_F_SLEEPABLE;
 	env->cur->first_idx = sub->start;
 	env->cur->insn_idx = sub->start;
 	if (!sub_no) {

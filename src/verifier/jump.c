@@ -9,6 +9,7 @@
 
 #include "verifier/explore.h"
 #include "verifier/precision.h"
+#include "verifier/references.h"
 #include "verifier/step.h"
 
 static bool is_narrow(const struct bpf_insn *insn)
@@ -69,11 +70,19 @@ static void decide_one(struct vf_reg *reg, void *arg)
 	reg->id = 0;
 }
 
-static void decide_null(struct vf_state *st, u32 id, bool is_null)
+static int decide_null(
+	struct vf_env *env, struct vf_state *st, const struct vf_reg *ptr, bool is_null)
 {
-	struct decided decided = {id, is_null};
+	struct decided decided = {ptr->id, is_null};
+	int err = 0;
 
+	/* nothing was acquired then */
+	if (is_null && ptr->ref_id && ptr->ref_id == ptr->id) {
+		err = vf_ref_forget(env, st, ptr->ref_id);
+		err = err == -ENOMEM ? err : 0;
+	}
 	vf_each_reg(st, decide_one, &decided);
+	return err;
 }
 
 /* Two pointers are equal in st: if one is not null, nor is the other. */
@@ -85,27 +94,28 @@ static void equal_pointers(struct vf_state *st, const struct bpf_insn *insn)
 	vf_reg_not_null(dst->may_be_null ? dst : src);
 }
 
-static void learn_pointers(struct vf_env *env, const struct bpf_insn *insn, struct vf_state *fall,
+static int learn_pointers(struct vf_env *env, const struct bpf_insn *insn, struct vf_state *fall,
 	struct vf_state *taken)
 {
 	const struct vf_reg *regs = vf_top(fall)->regs;
 	const struct vf_reg *dst = &regs[insn->dst_reg], *src = &regs[insn->src_reg];
 	u8 op = BPF_OP(insn->code);
-	u32 id = dst->id;
+	const struct vf_reg ptr = *dst;
+	int err;
 
 	if (is_narrow(insn))
-		return;
+		return 0;
 	if (BPF_SRC(insn->code) == BPF_X) {
 		if (!vf_is_scalar(src) && !vf_is_scalar(dst) &&
 			src->may_be_null != dst->may_be_null && (op == BPF_JEQ || op == BPF_JNE))
 			equal_pointers(op == BPF_JEQ ? taken : fall, insn);
 		vf_packet_compare(env, insn, fall, taken);
-		return;
+		return 0;
 	}
 	if (insn->imm || !dst->may_be_null || (op != BPF_JEQ && op != BPF_JNE))
-		return;
-	decide_null(fall, id, op == BPF_JNE);
-	decide_null(taken, id, op == BPF_JEQ);
+		return 0;
+	err = decide_null(env, fall, &ptr, op == BPF_JNE);
+	return err ? err : decide_null(env, taken, &ptr, op == BPF_JEQ);
 }
 
 /* ---- scalars ------------------------------------------------------------------------------------ */
@@ -225,7 +235,9 @@ static int fork_path(struct vf_env *env, const struct bpf_insn *insn)
 		err = learn_scalars(env, insn, taken, true, &linked);
 	if (err)
 		return err;
-	learn_pointers(env, insn, env->cur, taken);
+	err = learn_pointers(env, insn, env->cur, taken);
+	if (err)
+		return err;
 	log_fall(env);
 	return 0;
 }

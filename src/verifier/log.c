@@ -202,7 +202,7 @@ static void print_reg(struct vf_env *env, const struct vf_frame *frame, const st
 		FIELD("ref_obj_id=%u", reg->ref_id);
 	if (reg->flags & VF_NON_OWN)
 		FIELD("non_own_ref");
-	if (reg->kind == VF_MAP_PTR || reg->kind == VF_MAP_VALUE) {
+	if (reg->kind == VF_MAP_PTR || reg->kind == VF_MAP_VALUE || reg->kind == VF_MAP_KEY) {
 		if (reg->map->name[0])
 			FIELD("map=%s", reg->map->name);
 		FIELD("ks=%u,vs=%u", reg->map->key_size, reg->map->value_size);
@@ -263,6 +263,16 @@ static void print_slot(
 		print_reg(env, frame, &slot->spill);
 }
 
+static void print_held(struct vf_env *env, const struct vf_state *st, const struct vf_frame *frame)
+{
+	for (u32 i = 0; i < st->ref_cnt; i++)
+		vf_note(env, i ? ",%u" : " refs=%u", st->refs[i].id);
+	if (frame->is_callback)
+		vf_note(env, " cb");
+	if (frame->is_async)
+		vf_note(env, " async_cb");
+}
+
 void vf_log_frame(struct vf_env *env, const struct vf_state *st, u32 frame_no, bool all)
 {
 	const struct vf_frame *frame = st->frames[frame_no];
@@ -283,6 +293,7 @@ void vf_log_frame(struct vf_env *env, const struct vf_state *st, u32 frame_no, b
 		if (all || env->log.touched_slots & 1ull << s)
 			print_slot(env, frame, &frame->slots[s], s);
 	}
+	print_held(env, st, frame);
 	vf_note(env, "\n");
 	if (!all)
 		vf_log_touch_none(env);

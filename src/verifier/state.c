@@ -58,6 +58,20 @@ void vf_reg_pointer(struct vf_reg *reg, enum vf_kind kind)
 void vf_reg_not_null(struct vf_reg *reg)
 {
 	reg->may_be_null = false;
+	if (reg->kind != VF_MAP_VALUE)
+		return;
+	if (reg->map->inner) {
+		reg->kind = VF_MAP_PTR;
+		reg->map = reg->map->inner;
+		return;
+	}
+	switch (reg->map->type->type) {
+	case BPF_MAP_TYPE_XSKMAP: reg->kind = VF_XDP_SOCK; break;
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH: reg->kind = VF_SOCKET; break;
+	default: return;
+	}
+	reg->map = NULL;
 }
 
 void vf_each_reg(struct vf_state *st, void (*visit)(struct vf_reg *reg, void *arg), void *arg)
@@ -143,6 +157,9 @@ void vf_state_done(struct vf_env *env, struct vf_state *st)
 	vf_free(env, st->hist, st->hist_cap * sizeof(*st->hist));
 	st->hist = NULL;
 	st->hist_cnt = st->hist_cap = 0;
+	vf_free(env, st->refs, st->ref_cnt * sizeof(*st->refs));
+	st->refs = NULL;
+	st->ref_cnt = 0;
 }
 
 int vf_state_copy(struct vf_env *env, struct vf_state *dst, const struct vf_state *src)
@@ -151,7 +168,16 @@ int vf_state_copy(struct vf_env *env, struct vf_state *dst, const struct vf_stat
 	*dst = *src;
 	dst->hist = NULL;
 	dst->hist_cnt = dst->hist_cap = 0;
+	dst->refs = NULL;
+	dst->ref_cnt = 0;
 	memset(dst->frames, 0, sizeof(dst->frames));
+	if (src->ref_cnt) {
+		dst->refs = vf_alloc(env, src->ref_cnt * sizeof(*dst->refs));
+		if (!dst->refs)
+			return -ENOMEM;
+		memcpy(dst->refs, src->refs, src->ref_cnt * sizeof(*dst->refs));
+		dst->ref_cnt = src->ref_cnt;
+	}
 	for (u32 f = 0; f <= src->top; f++) {
 		dst->frames[f] = copy_frame(env, src->frames[f]);
 		if (!dst->frames[f]) {

@@ -115,6 +115,12 @@ struct vf_frame {
 	u32 slot_cnt;
 	struct vf_slot *slots;
 	struct vf_live *live; /* stack liveness of this chain of calls */
+	bool is_callback;   /* called by a helper: returns to the call itself, in cb_min..cb_max */
+	bool is_async;	    /* called later, with nothing of the caller's around it */
+	bool is_exception;  /* what bpf_throw ends in */
+	s32 cb_min, cb_max; /* what R0 may be at the end of a callback */
+	u32 callback_depth; /* calls of callbacks since bpf_loop was entered */
+	u32 async_entries;  /* on the way here */
 	struct vf_reg regs[VF_REG_CNT];
 };
 
@@ -132,15 +138,41 @@ enum {
 	VF_HIST_DST_STACK = 4,
 };
 
+/* Something that must be given back, in the order it was taken. */
+enum vf_ref_kind {
+	VF_REF_PTR = 1,
+	VF_REF_IRQ = 2,
+	VF_REF_LOCK = 4,
+	VF_REF_RES_LOCK = 8,
+	VF_REF_RES_LOCK_IRQ = 16,
+};
+
+struct vf_ref {
+	u8 kind; /* enum vf_ref_kind */
+	u32 id;
+	u32 insn_idx;	 /* that took it */
+	const void *ptr; /* locks: the map or type whose lock it is */
+};
+
 struct vf_state {
 	struct vf_frame *frames[PROG_FRAME_MAX];
 	u32 top; /* index of the running frame */
+	/* what is held (references.h) */
+	struct vf_ref *refs;
+	u32 ref_cnt;
+	u32 lock_cnt;	      /* refs that are locks */
+	u32 lock_id;	      /* of the lock taken last; 0: none */
+	const void *lock_ptr; /* of the same */
+	u32 rcu_cnt, preempt_cnt;
+	u32 irq_id; /* of the flags saved last; 0: interrupts are on */
+	bool may_sleep;
 	struct vf_state *parent;
-	u32 may_goto_depth; /* rounds of loops with may_goto on the way here */
-	u32 branches;	    /* paths through this state that are still to be explored */
-	u32 insn_idx;	    /* the instruction about to run */
-	u32 first_idx;	    /* the first of the stretch since the parent */
-	s32 last_idx;	    /* the one executed before insn_idx */
+	u32 may_goto_depth;  /* rounds of loops with may_goto on the way here */
+	u32 callback_rounds; /* calls of callbacks on the way here */
+	u32 branches;	     /* paths through this state that are still to be explored */
+	u32 insn_idx;	     /* the instruction about to run */
+	u32 first_idx;	     /* the first of the stretch since the parent */
+	s32 last_idx;	     /* the one executed before insn_idx */
 	struct vf_hist *hist;
 	u32 hist_cnt, hist_cap;
 };
@@ -215,7 +247,7 @@ void vf_reg_clear(struct vf_reg *reg);	 /* NOT_INIT */
 void vf_reg_unknown(struct vf_reg *reg); /* any scalar */
 void vf_reg_known(struct vf_reg *reg, u64 value);
 void vf_reg_pointer(struct vf_reg *reg, enum vf_kind kind); /* at offset 0 */
-/* What a pointer becomes when it turned out not to be null. */
+/* What a pointer becomes when it turned out not to be null: a value of a map of maps, say, is a map. */
 void vf_reg_not_null(struct vf_reg *reg);
 
 /* Calls visit on all registers and spilled registers of all frames. */

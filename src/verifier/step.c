@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "verifier/access.h"
+#include "verifier/references.h"
 
 static int check_fields(struct vf_env *env, const struct bpf_insn *insn)
 {
@@ -176,6 +177,11 @@ static int load_constant(struct vf_env *env, const struct bpf_insn *insn)
 
 static int leave(struct vf_env *env, bool *ret_print_state, enum vf_next *ret_next)
 {
+	int err = vf_ref_check_leaks(
+		env, false, !env->cur->top, "BPF_EXIT instruction in main prog");
+
+	if (err)
+		return err;
 	if (!env->cur->top) {
 		*ret_next = VF_NEXT_DONE;
 		return vf_exit_check(env);
