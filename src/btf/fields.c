@@ -500,6 +500,46 @@ void btf_fields_free(struct btf_fields *fields)
 	mem_free(fields);
 }
 
+int btf_fields_dup(const struct btf_fields *fields, struct btf_fields **ret_fields)
+{
+	struct btf_fields *copy = fields ? mem_dup(fields, sizeof(*fields)) : NULL;
+
+	if (fields && !copy)
+		return -ENOMEM;
+	*ret_fields = copy;
+	return 0;
+}
+
+bool btf_fields_equal(const struct btf_fields *a, const struct btf_fields *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (a->cnt != b->cnt || a->mask != b->mask)
+		return false;
+	for (u32 i = 0; i < a->cnt; i++) {
+		const struct btf_field *x = &a->items[i], *y = &b->items[i];
+
+		if (x->kind != y->kind || x->off != y->off || x->type_id != y->type_id)
+			return false;
+	}
+	return true;
+}
+
+const char *btf_field_name(enum btf_field_kind kind)
+{
+	switch (kind) {
+	case BTF_FIELD_KPTR_UNREF:
+	case BTF_FIELD_KPTR_REF: return "kptr";
+	case BTF_FIELD_KPTR_PERCPU: return "percpu_kptr";
+	case BTF_FIELD_UPTR: return "uptr";
+	default: break;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].kind == kind)
+			return rows[i].type_name;
+	return "unknown";
+}
+
 const struct btf_field *btf_fields_at(const struct btf_fields *fields, enum btf_field_kind kind)
 {
 	for (u32 i = 0; fields && i < fields->cnt; i++)

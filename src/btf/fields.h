@@ -54,8 +54,14 @@ struct btf_fields {
 int btf_fields_find(
 	const struct btf_obj *btf, u32 id, u32 mask, u32 size, struct btf_fields **ret_fields);
 void btf_fields_free(struct btf_fields *fields);
+/* A copy; of NULL it is NULL. -ENOMEM. */
+int btf_fields_dup(const struct btf_fields *fields, struct btf_fields **ret_fields);
+/* The same fields at the same places; either may be NULL. */
+bool btf_fields_equal(const struct btf_fields *a, const struct btf_fields *b);
 /* What must hold between fields and the types they hold, once all structs are known. */
 int btf_fields_fixup(const struct btf_obj *btf, const struct btf_fields *fields);
+/* Linux's word for a kind: "bpf_timer", "kptr". */
+const char *btf_field_name(enum btf_field_kind kind);
 /* NULL when the value has no such field. */
 const struct btf_field *btf_fields_at(const struct btf_fields *fields, enum btf_field_kind kind);
 

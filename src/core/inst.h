@@ -16,6 +16,8 @@
 #include "core/obj.h"
 #include "core/trace.h"
 
+struct btf_field;
+struct map;
 struct map_type;
 struct hlp_proto;
 struct prog_type;
@@ -52,6 +54,11 @@ struct skep {
 
 	/* Runs a program on the CPU that the caller holds (vm_run), for layers below vm. */
 	u64 (*exec)(struct prog *prog, void *ctx, struct run *run);
+
+	/* Lets go of what a special field of a map's value holds and leaves it empty: a timer, a work item,
+	 * an owned kptr, what is in a list or tree. `at` is the field; it may be empty. Set by who has the
+	 * helpers that fill such fields. NULL: nothing fills them. */
+	void (*release_field)(struct map *map, const struct btf_field *field, void *at);
 
 	struct net *net; /* devices; owned by layer net */
 	void *sys;	 /* pins and descriptors; owned by layer sys */

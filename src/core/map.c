@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "btf/fields.h"
 #include "core/inst.h"
 
 static struct map *to_map(struct obj *obj)
@@ -15,17 +16,86 @@ static struct map *to_map(struct obj *obj)
 	return container_of(obj, struct map, obj);
 }
 
+/* --- special fields ---------------------------------------------------------------------------- */
+
+enum {
+	/* Fields that hold something which outlives the bytes. */
+	FIELDS_HOLDING = BTF_FIELD_TIMER | BTF_FIELD_WORKQUEUE | BTF_FIELD_TASK_WORK |
+			 BTF_FIELD_KPTR | BTF_FIELD_UPTR | BTF_FIELD_GRAPH_ROOT,
+	/* They run programs by themselves, so they end when nobody can reach the map by name. */
+	FIELDS_RUNNING = BTF_FIELD_TIMER | BTF_FIELD_WORKQUEUE | BTF_FIELD_TASK_WORK,
+};
+
+void map_release_fields(struct map *map, void *value, u32 mask)
+{
+	const struct btf_fields *fields = map->fields;
+
+	if (!fields || !(fields->mask & mask & FIELDS_HOLDING))
+		return;
+	for (u32 i = 0; i < fields->cnt; i++) {
+		const struct btf_field *field = &fields->items[i];
+		void *at = (u8 *)value + field->off;
+
+		if (!(field->kind & mask & FIELDS_HOLDING))
+			continue;
+		if (field->kind == BTF_FIELD_KPTR_UNREF)
+			__atomic_store_n((u64 *)at, 0, __ATOMIC_RELEASE);
+		else if (map->obj.inst->release_field)
+			map->obj.inst->release_field(map, field, at);
+	}
+}
+
+static void release_one(struct map *map, void *value, void *arg)
+{
+	map_release_fields(map, value, *(u32 *)arg);
+}
+
+static void release_values(struct map *map, u32 mask)
+{
+	if (map->ops->each_value && map_has_field(map, mask & FIELDS_HOLDING))
+		map->ops->each_value(map, release_one, &mask);
+}
+
+void map_forget(struct map *map)
+{
+	if (map->ops->forget)
+		map->ops->forget(map);
+	release_values(map, FIELDS_RUNNING);
+}
+
+bool map_has_field(const struct map *map, u32 mask)
+{
+	return map->fields && map->fields->mask & mask;
+}
+
+int map_check_lock_flag(const struct map *map, u64 flags)
+{
+	return flags & BPF_F_LOCK && !map_has_field(map, BTF_FIELD_SPIN_LOCK) ? -EINVAL : 0;
+}
+
+void map_inner_free(struct map *inner)
+{
+	if (!inner)
+		return;
+	obj_put(inner->btf);
+	btf_fields_free(inner->fields);
+	mem_free(inner);
+}
+
+/* --- making ------------------------------------------------------------------------------------ */
+
 static void free_map(struct obj *obj)
 {
 	struct map *map = to_map(obj);
 	struct obj *btf = map->btf;
 	struct map *inner = map->inner;
+	struct btf_fields *fields = map->fields;
 
+	release_values(map, ~0U);
 	map->ops->free(map);
+	btf_fields_free(fields);
 	obj_put(btf);
-	if (inner)
-		obj_put(inner->btf);
-	mem_free(inner);
+	map_inner_free(inner);
 }
 
 static const struct obj_ops map_obj_ops = {
@@ -90,11 +160,9 @@ bool map_is_rdonly(const struct map *map)
 
 int map_user_lookup(struct map *map, const void *key, void *ret_value, u64 flags)
 {
-	if (flags & ~(u64)BPF_F_LOCK)
+	if (flags & ~(u64)BPF_F_LOCK || map_check_lock_flag(map, flags))
 		return -EINVAL;
-	if (flags & BPF_F_LOCK) /* no value has a spin lock: MAP_CREATE refuses such BTF */
-		return -EINVAL;
-	return map->ops->copy_out(map, key, ret_value);
+	return map->ops->copy_out(map, key, ret_value, flags);
 }
 
 int map_user_update(struct map *map, const void *key, const void *value, u64 flags)
@@ -107,7 +175,7 @@ int map_user_update_fds(
 {
 	if (map->is_frozen)
 		return -EPERM;
-	if (flags & BPF_F_LOCK)
+	if (map_check_lock_flag(map, flags))
 		return -EINVAL;
 	if (map->ops->fd_in)
 		return fds ? map->ops->fd_in(map, key, value, flags, fds) : -EBADF;
@@ -130,7 +198,7 @@ int map_user_take(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	if (map->is_frozen)
 		return -EPERM;
-	if (flags)
+	if (flags & ~(u64)BPF_F_LOCK || map_check_lock_flag(map, flags))
 		return -EINVAL;
-	return map->ops->take_out ? map->ops->take_out(map, key, ret_value) : -MAP_ENOTSUPP;
+	return map->ops->take_out ? map->ops->take_out(map, key, ret_value, flags) : -MAP_ENOTSUPP;
 }

@@ -17,8 +17,8 @@
 
 struct map;
 struct prog;
-struct btf_ref;
-struct prog;
+struct btf_field;
+struct btf_fields;
 
 enum {
 	MAP_NAME_LEN = BPF_OBJ_NAME_LEN,
@@ -75,11 +75,12 @@ struct map_ops {
 	/* key NULL or unknown: the first key. -ENOENT after the last. */
 	int (*next_key)(struct map *map, const void *key, void *ret_next);
 
-	/* From user space; value has map_user_value_len(map) bytes. flags as BPF_ANY … */
-	int (*copy_out)(struct map *map, const void *key, void *ret_value);
+	/* From user space; value has map_user_value_len(map) bytes. flags as BPF_ANY …; when reading
+	 * BPF_F_LOCK: under the value's spin lock. Special fields read as zero and are not written. */
+	int (*copy_out)(struct map *map, const void *key, void *ret_value, u64 flags);
 	int (*copy_in)(struct map *map, const void *key, const void *value, u64 flags);
 	/* copy_out and remove in one step. NULL: -ENOTSUPP. */
-	int (*take_out)(struct map *map, const void *key, void *ret_value);
+	int (*take_out)(struct map *map, const void *key, void *ret_value, u64 flags);
 	/* copy_in for values that hold descriptors; what is kept is a counted reference, what copy_out
 	 * gives is the id. NULL: values are bytes. */
 	int (*fd_in)(struct map *map, const void *key, const void *value, u64 flags,
@@ -112,6 +113,10 @@ struct map_ops {
 	int (*value_addr)(const struct map *map, u32 off, u64 *ret_addr);
 	/* Checked mode: are [addr, addr + len) bytes of one live or recycled value of this map? */
 	bool (*owns)(const struct map *map, const void *addr, size_t len);
+	/* Calls fn for every value that ever was in the map, of every CPU. Types whose values may have
+	 * special fields have it. */
+	void (*each_value)(
+		struct map *map, void (*fn)(struct map *map, void *value, void *arg), void *arg);
 	/* Bytes of memory charged, as shown by fdinfo's memlock. */
 	u64 (*mem_usage)(const struct map *map);
 };
@@ -142,6 +147,9 @@ struct map {
 	bool is_frozen;	 /* user space may no longer write */
 	struct obj *btf; /* counted; NULL without */
 	u32 btf_key_type_id, btf_value_type_id;
+	/* Members of a value that only the engine may touch (locks, timers, kptrs, roots: btf/fields.h), by
+	 * offset; the types they name are of btf. Owned; NULL: none. */
+	struct btf_fields *fields;
 	int mem_fd; /* memfd behind the values of a BPF_F_MMAPABLE map, else -1 */
 	/* Maps of maps: what inner maps are like (type, ops, sizes, flags, BTF), not an object; else NULL.
 	 * lookup gives the inner struct map, which lives until every run that found it has ended. */
@@ -167,12 +175,23 @@ struct map_target {
 /* Checks attr against the type and makes an unpublished map with one reference.
  * -EINVAL, -E2BIG, -ENOMEM, -EPERM as Linux's map_create; -EINVAL for a type that is not known. */
 int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map);
+/* The template of a map of maps. Takes NULL. */
+void map_inner_free(struct map *inner);
 /* Bytes of a value as user space reads and writes it. */
 u32 map_user_value_len(const struct map *map);
 /* Which MAP_PROG_* accesses BPF_F_RDONLY_PROG/WRONLY_PROG leave. */
 u32 map_prog_access(const struct map *map);
 /* True if the verifier may treat the content as constant: RDONLY_PROG and frozen. */
 bool map_is_rdonly(const struct map *map);
+/* The value leaves the map, or its fields are overwritten: what they hold (timers, owned objects) is let go.
+ * mask: of enum btf_field_kind. What helpers put there goes through inst->release_field. */
+void map_release_fields(struct map *map, void *value, u32 mask);
+/* The map's last descriptor and pin are gone; programs may still use it. */
+void map_forget(struct map *map);
+/* True if its values have a field of one of the kinds in mask. */
+bool map_has_field(const struct map *map, u32 mask);
+/* BPF_F_LOCK where the value has no spin lock: -EINVAL. */
+int map_check_lock_flag(const struct map *map, u64 flags);
 /* User-side operations with Linux's rules on flags and freezing; -EPERM when frozen. */
 int map_user_lookup(struct map *map, const void *key, void *ret_value, u64 flags);
 int map_user_update(struct map *map, const void *key, const void *value, u64 flags);

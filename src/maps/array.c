@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "maps/maps.h"
-#include "maps/sync.h"
+#include "maps/value.h"
 
 enum { PAGE_LEN = 4096 };
 
@@ -158,11 +158,16 @@ static void *lookup(struct map *map, const void *key, u32 cpu)
 static int copy_in(struct map *map, const void *key, const void *value, u64 flags)
 {
 	u32 index = map_array_index(key);
-	int err = map_array_update_check(map, index, flags);
+	u64 lock = flags & BPF_F_LOCK;
+	int err = map_value_flags(map, &flags);
 
 	if (!err)
-		map_put(value_at(map, index), value, map->value_size);
-	return err;
+		err = map_array_update_check(map, index, flags);
+	if (err)
+		return err;
+	map_value_put(map, value_at(map, index), value, lock);
+	map_value_release(map, value_at(map, index));
+	return 0;
 }
 
 static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
@@ -170,13 +175,13 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 	return copy_in(map, key, value, flags);
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	u32 index = map_array_index(key);
 
 	if (index >= map->max_entries)
 		return -ENOENT;
-	map_get(ret_value, value_at(map, index), map->value_size);
+	map_value_get(map, ret_value, value_at(map, index), flags);
 	return 0;
 }
 
@@ -188,6 +193,13 @@ static int value_addr(const struct map *map, u32 off, u64 *ret_addr)
 		return -EINVAL;
 	*ret_addr = (uintptr_t)to_array(map)->values + off;
 	return 0;
+}
+
+static void each_value(
+	struct map *map, void (*fn)(struct map *map, void *value, void *arg), void *arg)
+{
+	for (u32 i = 0; i < map->max_entries; i++)
+		fn(map, value_at(map, i), arg);
 }
 
 static bool owns(const struct map *map, const void *addr, size_t len)
@@ -222,5 +234,6 @@ const struct map_ops map_array_ops = {
 	.value_addr = value_addr,
 	.batches = MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.owns = owns,
+	.each_value = each_value,
 	.mem_usage = mem_usage,
 };

@@ -140,7 +140,7 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 	return -EOPNOTSUPP;
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	return peek(map, ret_value);
 }

@@ -62,8 +62,7 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 	*ret_map = &array->progs.map;
 	return 0;
 put_inner:
-	obj_put(inner ? inner->btf : NULL);
-	mem_free(inner);
+	map_inner_free(inner);
 free_array:
 	mem_free(array);
 	return err;
@@ -167,7 +166,7 @@ static int copy_in(struct map *map, const void *key, const void *value, u64 flag
 	return -EBADF; /* without a caller there are no descriptors */
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	u32 index = map_array_index(key);
 	struct obj *obj;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "maps/maps.h"
 #include "maps/table.h"
+#include "maps/value.h"
 
 enum {
 	ENTRY_MAX = 4 << 20, /* bytes of key, value and overhead; Linux: KMALLOC_MAX_SIZE */
@@ -106,28 +107,45 @@ static map_lookup_fn lookup_fn(const struct map *map)
 static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
 {
 	struct map_table *table = &to_hash(map)->table;
+	u64 lock = flags & BPF_F_LOCK;
 	struct map_entry entry;
 	u32 num;
 	int err;
 
-	err = map_update_check(flags);
+	err = map_value_flags(map, &flags);
 	if (err)
 		return err;
 	entry = map_table_lock(table, key);
 	err = map_entry_check(&entry, flags);
+	if (!err && unlikely(lock) && entry.num) {
+		map_value_put(map, map_table_value(table, entry.num), value, lock);
+		goto unlock;
+	}
 	if (!err)
 		err = map_table_take(table, &entry, key, cpu, &num);
 	if (!err) {
-		map_put(map_table_value(table, num), value, map->value_size);
+		map_value_put(map, map_table_value(table, num), value, 0);
+		if (entry.num)
+			map_value_release(map, map_table_value(table, entry.num));
 		map_table_link(table, &entry, num, cpu);
 	}
+unlock:
 	map_table_unlock(table, &entry);
 	return err;
 }
 
 static int remove_key(struct map *map, const void *key)
 {
-	return map_table_remove(&to_hash(map)->table, key);
+	struct map_table *table = &to_hash(map)->table;
+	struct map_entry entry = map_table_lock(table, key);
+
+	if (!entry.num) {
+		map_table_unlock(table, &entry);
+		return -ENOENT;
+	}
+	map_value_release(map, map_table_value(table, entry.num));
+	map_table_drop(table, &entry);
+	return 0;
 }
 
 static int next_key(struct map *map, const void *key, void *ret_next)
@@ -136,13 +154,13 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 }
 
 /* Under the bucket's lock, so that the bytes are those of one update. */
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	struct map_table *table = &to_hash(map)->table;
 	struct map_entry entry = map_table_lock(table, key);
 
 	if (entry.num)
-		map_get(ret_value, map_table_value(table, entry.num), map->value_size);
+		map_value_get(map, ret_value, map_table_value(table, entry.num), flags);
 	map_table_unlock(table, &entry);
 	return entry.num ? 0 : -ENOENT;
 }
@@ -158,7 +176,7 @@ static bool owns(const struct map *map, const void *addr, size_t len)
 }
 
 /* The value goes out and the key goes, under one lock. */
-static int take_out(struct map *map, const void *key, void *ret_value)
+static int take_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	struct map_table *table = &to_hash(map)->table;
 	struct map_entry entry = map_table_lock(table, key);
@@ -167,7 +185,8 @@ static int take_out(struct map *map, const void *key, void *ret_value)
 		map_table_unlock(table, &entry);
 		return -ENOENT;
 	}
-	map_get(ret_value, map_table_value(table, entry.num), map->value_size);
+	map_value_get(map, ret_value, map_table_value(table, entry.num), flags);
+	map_value_release(map, map_table_value(table, entry.num));
 	map_table_drop(table, &entry);
 	return 0;
 }
@@ -175,6 +194,15 @@ static int take_out(struct map *map, const void *key, void *ret_value)
 static int bucket_keys(struct map *map, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt)
 {
 	return map_table_bucket_keys(&to_hash(map)->table, bucket, cap, ret_keys, ret_cnt);
+}
+
+static void each_value(
+	struct map *map, void (*fn)(struct map *map, void *value, void *arg), void *arg)
+{
+	struct map_table *table = &to_hash(map)->table;
+
+	for (u32 num = 1; num < __atomic_load_n(&table->fresh, __ATOMIC_ACQUIRE); num++)
+		fn(map, map_table_value(table, num), arg);
 }
 
 static u64 mem_usage(const struct map *map)
@@ -203,5 +231,6 @@ const struct map_ops map_hash_ops = {
 	.batches = MAP_BATCH_ALL,
 	.bucket_keys = bucket_keys,
 	.owns = owns,
+	.each_value = each_value,
 	.mem_usage = mem_usage,
 };

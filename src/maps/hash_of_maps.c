@@ -54,8 +54,7 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 	*ret_map = &hash->map;
 	return 0;
 put_inner:
-	obj_put(inner->btf);
-	mem_free(inner);
+	map_inner_free(inner);
 free_hash:
 	mem_free(hash);
 	return err;
@@ -139,7 +138,7 @@ static int copy_in(struct map *map, const void *key, const void *value, u64 flag
 	return -EBADF; /* without a caller there are no descriptors */
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	struct hash_of_maps *hash = to_hash(map);
 	struct map_entry entry = map_table_lock(&hash->table, key);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "btf/fields.h"
 
 static int map_by_fd(const struct map_fds *fds, u32 fd, struct map **ret_map)
 {
@@ -43,12 +44,24 @@ int map_inner_take(const struct map_attr *attr, struct map **ret_inner)
 		inner->btf_value_type_id = map->btf_value_type_id;
 		if (inner->btf)
 			obj_get(inner->btf);
-		*ret_inner = inner;
+		err = btf_fields_dup(map->fields, &inner->fields);
+		if (err)
+			map_inner_free(inner);
+		else
+			*ret_inner = inner;
 	} else if (!err) {
 		err = -ENOMEM;
 	}
 	obj_put(&map->obj);
 	return err;
+}
+
+/* Fields that name types name them by BTF, so that must be the same one. */
+static bool has_equal_fields(const struct map *meta, const struct map *map)
+{
+	return btf_fields_equal(meta->fields, map->fields) &&
+	       (meta->btf == map->btf ||
+		       !map_has_field(map, BTF_FIELD_KPTR | BTF_FIELD_UPTR | BTF_FIELD_GRAPH_ROOT));
 }
 
 int map_inner_get(const struct map *outer, const struct map_fds *fds, u32 fd, struct map **ret_map)
@@ -58,7 +71,8 @@ int map_inner_get(const struct map *outer, const struct map_fds *fds, u32 fd, st
 
 	if (err)
 		return err;
-	if (outer->inner->ops->meta_equal && outer->inner->ops->meta_equal(outer->inner, map)) {
+	if (outer->inner->ops->meta_equal && outer->inner->ops->meta_equal(outer->inner, map) &&
+		has_equal_fields(outer->inner, map)) {
 		*ret_map = map;
 		return 0;
 	}

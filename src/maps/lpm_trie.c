@@ -505,7 +505,7 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 }
 
 /* Under the lock, so that the bytes are those of one update. */
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	struct trie *trie = to_trie(map);
 	struct key parsed;

@@ -13,6 +13,7 @@
 #include "maps/lru.h"
 #include "maps/maps.h"
 #include "maps/percpu.h"
+#include "maps/value.h"
 
 enum {
 	ENTRY_MAX = 4 << 20, /* bytes of key, value and overhead; Linux: KMALLOC_MAX_SIZE */
@@ -169,7 +170,9 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 	} else {
 		map_table_fill(table, num, key);
 	}
-	map_put(map_table_value(table, num), value, map->value_size);
+	map_value_put(map, map_table_value(table, num), value, 0);
+	/* what made room, or is replaced */
+	map_value_release(map, map_table_value(table, entry.num ? entry.num : num));
 	map_table_link(table, &entry, num, cpu);
 	map_table_unlock(table, &entry);
 	return 0;
@@ -178,9 +181,9 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 static void put_values(struct lru_hash *hash, u32 num, const void *value, u32 cpu, bool is_new)
 {
 	if (cpu == CPU_ALL)
-		map_percpu_put_all(&hash->values, num, value);
+		map_percpu_put_all(&hash->map, &hash->values, num, value);
 	else
-		map_percpu_put(&hash->values, num, cpu, value, hash->map.value_size, is_new);
+		map_percpu_put(&hash->map, &hash->values, num, cpu, value, is_new);
 }
 
 static int update_percpu(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
@@ -210,9 +213,20 @@ static int update_percpu(struct map *map, const void *key, const void *value, u6
 static void get_values(const struct lru_hash *hash, u32 num, void *ret_value)
 {
 	if (hash->values.mem)
-		map_percpu_get_all(&hash->values, num, ret_value);
+		map_percpu_get_all(&hash->map, &hash->values, num, ret_value);
 	else
-		map_get(ret_value, map_table_value(&hash->lru.table, num), hash->map.value_size);
+		map_value_get(&hash->map, ret_value, map_table_value(&hash->lru.table, num), 0);
+}
+
+/* What the fields of a slot's values hold is let go: the slot leaves, or is taken for another key. */
+static void release_values(struct lru_hash *hash, u32 num)
+{
+	if (likely(!hash->map.fields))
+		return;
+	if (hash->values.mem)
+		map_percpu_release(&hash->map, &hash->values, num);
+	else
+		map_value_release(&hash->map, map_table_value(&hash->lru.table, num));
 }
 
 /* The key's entry goes; its value goes to ret_value, if there is one. */
@@ -225,6 +239,7 @@ static int cut_key(struct map *map, const void *key, void *ret_value)
 	if (entry.num) {
 		if (ret_value)
 			get_values(hash, entry.num, ret_value);
+		release_values(hash, entry.num);
 		map_table_cut(table, &entry);
 	}
 	map_table_unlock(table, &entry);
@@ -245,7 +260,7 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 }
 
 /* User space does not make an entry look used, as in Linux. */
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	struct lru_hash *hash = to_hash(map);
 	struct map_entry entry = map_table_lock(&hash->lru.table, key);
@@ -256,7 +271,7 @@ static int copy_out(struct map *map, const void *key, void *ret_value)
 	return entry.num ? 0 : -ENOENT;
 }
 
-static int take_out(struct map *map, const void *key, void *ret_value)
+static int take_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	return cut_key(map, key, ret_value);
 }
@@ -284,6 +299,20 @@ static bool owns_percpu(const struct map *map, const void *addr, size_t len)
 	return map_percpu_owns(&hash->values, addr, len, map->value_size, used);
 }
 
+static void each_value(
+	struct map *map, void (*fn)(struct map *map, void *value, void *arg), void *arg)
+{
+	struct lru_hash *hash = to_hash(map);
+	u32 end = __atomic_load_n(&hash->lru.table.fresh, __ATOMIC_ACQUIRE);
+
+	if (hash->values.mem) {
+		map_percpu_each(map, &hash->values, 1, end, fn, arg);
+		return;
+	}
+	for (u32 num = 1; num < end; num++)
+		fn(map, map_table_value(&hash->lru.table, num), arg);
+}
+
 static int bucket_keys(struct map *map, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt)
 {
 	return map_table_bucket_keys(&to_hash(map)->lru.table, bucket, cap, ret_keys, ret_cnt);
@@ -309,6 +338,7 @@ const struct map_ops map_lru_hash_ops = {
 	.batches = MAP_BATCH_ALL,
 	.bucket_keys = bucket_keys,
 	.owns = owns,
+	.each_value = each_value,
 	.mem_usage = mem_usage,
 };
 
@@ -327,5 +357,6 @@ const struct map_ops map_lru_percpu_hash_ops = {
 	.batches = MAP_BATCH_ALL,
 	.bucket_keys = bucket_keys,
 	.owns = owns_percpu,
+	.each_value = each_value,
 	.mem_usage = mem_usage,
 };

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "maps/maps.h"
-#include "maps/sync.h"
+#include "maps/value.h"
 
 int map_percpu_init(struct map_percpu *values, u32 cpu_cnt, u32 cnt, u32 value_size, bool lazy)
 {
@@ -32,30 +32,60 @@ void map_percpu_done(struct map_percpu *values)
 	mem_pages_free(values->mem, values->cpu_len * values->cpu_cnt);
 }
 
-void map_percpu_put(
-	struct map_percpu *values, u32 num, u32 cpu, const void *value, u32 len, bool others_zero)
+void map_percpu_put(struct map *map, struct map_percpu *values, u32 num, u32 cpu, const void *value,
+	bool others_zero)
 {
 	for (u32 other = 0; others_zero && other < values->cpu_cnt; other++) {
+		map_value_release(map, map_percpu_value(values, num, other));
 		if (other != cpu)
-			map_zero(map_percpu_value(values, num, other), len);
+			map_zero(map_percpu_value(values, num, other), map->value_size);
 	}
-	map_put(map_percpu_value(values, num, cpu), value, len);
+	map_value_put(map, map_percpu_value(values, num, cpu), value, 0);
+	map_value_release(map, map_percpu_value(values, num, cpu));
 }
 
-void map_percpu_put_all(struct map_percpu *values, u32 num, const void *value)
+/* Without fields the padding is user space's too. */
+void map_percpu_put_all(struct map *map, struct map_percpu *values, u32 num, const void *value)
 {
 	const u8 *src = value;
 
-	for (u32 cpu = 0; cpu < values->cpu_cnt; cpu++, src += values->value_stride)
-		map_put(map_percpu_value(values, num, cpu), src, values->value_stride);
+	for (u32 cpu = 0; cpu < values->cpu_cnt; cpu++, src += values->value_stride) {
+		void *to = map_percpu_value(values, num, cpu);
+
+		if (map->fields)
+			map_value_put(map, to, src, 0);
+		else
+			map_put(to, src, values->value_stride);
+		map_value_release(map, to);
+	}
 }
 
-void map_percpu_get_all(const struct map_percpu *values, u32 num, void *ret_value)
+void map_percpu_get_all(
+	const struct map *map, const struct map_percpu *values, u32 num, void *ret_value)
 {
 	u8 *dst = ret_value;
 
-	for (u32 cpu = 0; cpu < values->cpu_cnt; cpu++, dst += values->value_stride)
-		map_get(dst, map_percpu_value(values, num, cpu), values->value_stride);
+	for (u32 cpu = 0; cpu < values->cpu_cnt; cpu++, dst += values->value_stride) {
+		const void *from = map_percpu_value(values, num, cpu);
+
+		map_get(dst, from, values->value_stride);
+		if (map->fields)
+			map_value_get(map, dst, from, 0);
+	}
+}
+
+void map_percpu_release(struct map *map, struct map_percpu *values, u32 num)
+{
+	for (u32 cpu = 0; map->fields && cpu < values->cpu_cnt; cpu++)
+		map_value_release(map, map_percpu_value(values, num, cpu));
+}
+
+void map_percpu_each(struct map *map, struct map_percpu *values, u32 first, u32 end,
+	void (*fn)(struct map *map, void *value, void *arg), void *arg)
+{
+	for (u32 num = first; num < end; num++)
+		for (u32 cpu = 0; cpu < values->cpu_cnt; cpu++)
+			fn(map, map_percpu_value(values, num, cpu), arg);
 }
 
 bool map_percpu_owns(

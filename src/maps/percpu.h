@@ -7,7 +7,7 @@
 #ifndef MAPS_PERCPU_H
 #define MAPS_PERCPU_H
 
-#include "base/types.h"
+#include "core/map.h"
 
 struct map_percpu {
 	u8 *mem;
@@ -26,12 +26,18 @@ static inline void *map_percpu_value(const struct map_percpu *values, u32 num, u
 	return values->mem + cpu * values->cpu_len + (u64)num * values->value_stride;
 }
 
-/* One CPU's value, exactly len bytes; with others_zero the other CPUs' values become 0. */
-void map_percpu_put(
-	struct map_percpu *values, u32 num, u32 cpu, const void *value, u32 len, bool others_zero);
+/* One CPU's value; with others_zero the other CPUs' values become 0. */
+void map_percpu_put(struct map *map, struct map_percpu *values, u32 num, u32 cpu, const void *value,
+	bool others_zero);
 /* All CPUs' values from or to user space: side by side, value_stride apart. */
-void map_percpu_put_all(struct map_percpu *values, u32 num, const void *value);
-void map_percpu_get_all(const struct map_percpu *values, u32 num, void *ret_value);
+void map_percpu_put_all(struct map *map, struct map_percpu *values, u32 num, const void *value);
+void map_percpu_get_all(
+	const struct map *map, const struct map_percpu *values, u32 num, void *ret_value);
+/* What the values' special fields hold is let go. */
+void map_percpu_release(struct map *map, struct map_percpu *values, u32 num);
+/* map_ops.each_value over the values [first, end). */
+void map_percpu_each(struct map *map, struct map_percpu *values, u32 first, u32 end,
+	void (*fn)(struct map *map, void *value, void *arg), void *arg);
 /* Are [addr, addr + len) bytes of one value, whose number is below cnt? */
 bool map_percpu_owns(
 	const struct map_percpu *values, const void *addr, size_t len, u32 value_size, u32 cnt);

@@ -65,17 +65,17 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 	int err = map_array_update_check(map, index, flags);
 
 	if (!err)
-		map_percpu_put(&to_array(map)->values, index, cpu, value, map->value_size, false);
+		map_percpu_put(map, &to_array(map)->values, index, cpu, value, false);
 	return err;
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	u32 index = map_array_index(key);
 
 	if (index >= map->max_entries)
 		return -ENOENT;
-	map_percpu_get_all(&to_array(map)->values, index, ret_value);
+	map_percpu_get_all(map, &to_array(map)->values, index, ret_value);
 	return 0;
 }
 
@@ -85,7 +85,7 @@ static int copy_in(struct map *map, const void *key, const void *value, u64 flag
 	int err = map_array_update_check(map, index, flags);
 
 	if (!err)
-		map_percpu_put_all(&to_array(map)->values, index, value);
+		map_percpu_put_all(map, &to_array(map)->values, index, value);
 	return err;
 }
 
@@ -93,6 +93,12 @@ static bool owns(const struct map *map, const void *addr, size_t len)
 {
 	return map_percpu_owns(
 		&to_array(map)->values, addr, len, map->value_size, map->max_entries);
+}
+
+static void each_value(
+	struct map *map, void (*fn)(struct map *map, void *value, void *arg), void *arg)
+{
+	map_percpu_each(map, &to_array(map)->values, 0, map->max_entries, fn, arg);
 }
 
 static u64 mem_usage(const struct map *map)
@@ -115,5 +121,6 @@ const struct map_ops map_percpu_array_ops = {
 	.meta_equal = map_array_meta_equal,
 	.batches = MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.owns = owns,
+	.each_value = each_value,
 	.mem_usage = mem_usage,
 };

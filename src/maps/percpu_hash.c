@@ -86,9 +86,9 @@ enum { CPU_ALL = UINT32_MAX };
 static void put_values(struct percpu_hash *hash, u32 num, const void *value, u32 cpu, bool is_new)
 {
 	if (cpu == CPU_ALL)
-		map_percpu_put_all(&hash->values, num, value);
+		map_percpu_put_all(&hash->map, &hash->values, num, value);
 	else
-		map_percpu_put(&hash->values, num, cpu, value, hash->map.value_size, is_new);
+		map_percpu_put(&hash->map, &hash->values, num, cpu, value, is_new);
 }
 
 static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
@@ -118,7 +118,16 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 
 static int remove_key(struct map *map, const void *key)
 {
-	return map_table_remove(&to_hash(map)->table, key);
+	struct percpu_hash *hash = to_hash(map);
+	struct map_entry entry = map_table_lock(&hash->table, key);
+
+	if (!entry.num) {
+		map_table_unlock(&hash->table, &entry);
+		return -ENOENT;
+	}
+	map_percpu_release(map, &hash->values, entry.num);
+	map_table_drop(&hash->table, &entry);
+	return 0;
 }
 
 static int next_key(struct map *map, const void *key, void *ret_next)
@@ -126,13 +135,13 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 	return map_table_next_key(&to_hash(map)->table, key, ret_next);
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	struct percpu_hash *hash = to_hash(map);
 	struct map_entry entry = map_table_lock(&hash->table, key);
 
 	if (entry.num)
-		map_percpu_get_all(&hash->values, entry.num, ret_value);
+		map_percpu_get_all(map, &hash->values, entry.num, ret_value);
 	map_table_unlock(&hash->table, &entry);
 	return entry.num ? 0 : -ENOENT;
 }
@@ -150,7 +159,7 @@ static bool owns(const struct map *map, const void *addr, size_t len)
 	return map_percpu_owns(&hash->values, addr, len, map->value_size, used);
 }
 
-static int take_out(struct map *map, const void *key, void *ret_value)
+static int take_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	struct percpu_hash *hash = to_hash(map);
 	struct map_entry entry = map_table_lock(&hash->table, key);
@@ -159,7 +168,8 @@ static int take_out(struct map *map, const void *key, void *ret_value)
 		map_table_unlock(&hash->table, &entry);
 		return -ENOENT;
 	}
-	map_percpu_get_all(&hash->values, entry.num, ret_value);
+	map_percpu_get_all(map, &hash->values, entry.num, ret_value);
+	map_percpu_release(map, &hash->values, entry.num);
 	map_table_drop(&hash->table, &entry);
 	return 0;
 }
@@ -167,6 +177,15 @@ static int take_out(struct map *map, const void *key, void *ret_value)
 static int bucket_keys(struct map *map, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt)
 {
 	return map_table_bucket_keys(&to_hash(map)->table, bucket, cap, ret_keys, ret_cnt);
+}
+
+static void each_value(
+	struct map *map, void (*fn)(struct map *map, void *value, void *arg), void *arg)
+{
+	struct percpu_hash *hash = to_hash(map);
+
+	map_percpu_each(map, &hash->values, 1,
+		__atomic_load_n(&hash->table.fresh, __ATOMIC_ACQUIRE), fn, arg);
 }
 
 static u64 mem_usage(const struct map *map)
@@ -189,5 +208,6 @@ const struct map_ops map_percpu_hash_ops = {
 	.batches = MAP_BATCH_ALL,
 	.bucket_keys = bucket_keys,
 	.owns = owns,
+	.each_value = each_value,
 	.mem_usage = mem_usage,
 };

@@ -129,7 +129,7 @@ static int peek(struct map *map, void *value)
 	return next_value(map, value, false);
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	return peek(map, ret_value);
 }
@@ -139,7 +139,7 @@ static int copy_in(struct map *map, const void *key, const void *value, u64 flag
 	return push(map, value, flags);
 }
 
-static int take_out(struct map *map, const void *key, void *ret_value)
+static int take_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	return pop(map, ret_value);
 }

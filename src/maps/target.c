@@ -295,7 +295,7 @@ static int copy_in(struct map *map, const void *key, const void *value, u64 flag
 	return -EBADF; /* without a caller there are no descriptors */
 }
 
-static int copy_out(struct map *map, const void *key, void *ret_value)
+static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
 	const struct map_target *target = lookup(map, key, 0);
 	u64 words;

@@ -179,8 +179,8 @@ void sys_obj_unnamed(struct obj *obj)
 {
 	struct map *map = container_of(obj, struct map, obj);
 
-	if (obj->kind == OBJ_MAP && map->ops->forget && !obj->has_fds && !sys_pin_has(obj))
-		map->ops->forget(map);
+	if (obj->kind == OBJ_MAP && !obj->has_fds && !sys_pin_has(obj))
+		map_forget(map);
 }
 
 void sys_fd_reap(struct skep *inst)

@@ -58,7 +58,8 @@ static int check(struct sys_call *call, u32 kind, struct batch *batch)
 		return -EPERM;
 	if (!(batch->map->ops->batches & kind))
 		return -MAP_ENOTSUPP;
-	if (call->attr.uapi.batch.elem_flags) /* BPF_F_LOCK: no value here has a lock */
+	if (call->attr.uapi.batch.elem_flags & ~(u64)BPF_F_LOCK ||
+		map_check_lock_flag(batch->map, call->attr.uapi.batch.elem_flags))
 		return -EINVAL;
 	return reads && batch->map->ops->bucket_keys && call->attr.uapi.batch.flags ? -EINVAL : 0;
 }
@@ -134,13 +135,14 @@ static int write_at(struct batch *batch, u64 base, const u8 *from, u32 len)
 static int take(struct batch *batch, const u8 *key)
 {
 	struct sys *sys = sys_of(batch->call->inst);
+	u64 flags = batch->call->attr.uapi.batch.elem_flags;
 	int err;
 
 	pthread_rwlock_rdlock(&sys->writers);
 	if (batch->map->ops->take_out) {
-		err = map_user_take(batch->map, key, batch->value, 0);
+		err = map_user_take(batch->map, key, batch->value, flags);
 	} else {
-		err = map_user_lookup(batch->map, key, batch->value, 0);
+		err = map_user_lookup(batch->map, key, batch->value, flags);
 		if (!err)
 			err = map_user_delete(batch->map, key);
 	}
@@ -152,8 +154,9 @@ static int take(struct batch *batch, const u8 *key)
 static int read_one(struct batch *batch, const u8 *key)
 {
 	const union bpf_attr *attr = &batch->call->attr.uapi;
-	int err = batch->takes ? take(batch, key)
-			       : map_user_lookup(batch->map, key, batch->value, 0);
+	int err = batch->takes
+			  ? take(batch, key)
+			  : map_user_lookup(batch->map, key, batch->value, attr->batch.elem_flags);
 
 	if (!err)
 		err = write_at(batch, attr->batch.keys, key, batch->map->key_size);

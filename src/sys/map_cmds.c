@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "btf/fields.h"
 #include "btf/mapkv.h"
 #include "core/btf.h"
 #include "core/map.h"
@@ -99,7 +98,6 @@ static int take_btf(struct sys_call *call, struct map *map)
 		.key_id = attr->btf_key_type_id,
 		.value_id = attr->btf_value_type_id,
 	};
-	struct btf_fields *fields = NULL;
 	int err;
 
 	if (!attr->btf_key_type_id && !attr->btf_value_type_id)
@@ -107,17 +105,9 @@ static int take_btf(struct sys_call *call, struct map *map)
 	err = sys_call_obj(call, attr->btf_fd, OBJ_BTF, &map->btf);
 	if (err)
 		return err;
-	err = btf_map_check(container_of(map->btf, struct core_btf, obj)->btf, &want, &fields);
+	err = btf_map_check(container_of(map->btf, struct core_btf, obj)->btf, &want, &map->fields);
 	if (err)
 		return err;
-	if (fields) {
-		btf_fields_free(fields);
-		sink_emit(&call->inst->sink, SINK_WARN,
-			"map '%s': special fields in values (locks, timers, kptrs, lists) are "
-			"not available in this engine",
-			map->name);
-		return -EOPNOTSUPP;
-	}
 	map->btf_key_type_id = attr->btf_key_type_id;
 	map->btf_value_type_id = attr->btf_value_type_id;
 	return 0;
@@ -299,8 +289,7 @@ long sys_map_lookup(struct sys_call *call)
 	err = elem_init(call, &elem, ELEM_READ);
 	if (err)
 		return err;
-	if (call->attr.uapi.flags & BPF_F_LOCK)
-		err = -EINVAL; /* no value here has a lock */
+	err = map_check_lock_flag(elem.map, call->attr.uapi.flags);
 	if (!err)
 		err = read_key(call, &elem);
 	if (!err)
@@ -338,8 +327,7 @@ long sys_map_update(struct sys_call *call)
 
 	if (err)
 		return err;
-	if (call->attr.uapi.flags & BPF_F_LOCK)
-		err = -EINVAL;
+	err = map_check_lock_flag(elem.map, call->attr.uapi.flags);
 	if (!err)
 		err = read_key(call, &elem);
 	if (!err)
@@ -400,7 +388,8 @@ long sys_map_take(struct sys_call *call)
 	err = elem_init(call, &elem, ELEM_BOTH);
 	if (err)
 		return err;
-	if (flags)
+	err = map_check_lock_flag(elem.map, flags);
+	if (!err && flags && elem.map->ops->pop)
 		err = -EINVAL;
 	if (!err)
 		err = read_key(call, &elem);

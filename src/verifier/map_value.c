@@ -5,20 +5,40 @@
 #include <errno.h>
 #include <string.h>
 
+#include "btf/fields.h"
 #include "verifier/access.h"
 #include "verifier/step.h"
+
+/* May any byte in [off, off + size) of the register's value be of a special field? */
+static int check_fields(struct vf_env *env, const struct vf_reg *reg, s32 off, s32 size)
+{
+	const struct btf_fields *fields = reg->map->fields;
+	s64 first = reg->num.smin + off;
+	u64 end = reg->num.umax + (u64)(s64)off + (u64)size;
+
+	for (u32 i = 0; fields && i < fields->cnt; i++) {
+		const struct btf_field *field = &fields->items[i];
+
+		if (first >= (s64)field->off + field->size || field->off >= end)
+			continue;
+		return vf_complain(env, VF_C_MAP_FIELD, btf_field_name(field->kind));
+	}
+	return 0;
+}
 
 int vf_map_access(
 	struct vf_env *env, u32 regno, s32 off, s32 size, bool is_write, bool may_be_empty)
 {
 	const struct map *map = vf_regs(env)[regno].map;
 	u32 access = map_prog_access(map);
+	int err;
 
 	if (is_write && !(access & MAP_PROG_WRITE))
 		return vf_complain(env, VF_C_MAP_WRITE, map->value_size, off, size);
 	if (!is_write && !(access & MAP_PROG_READ))
 		return vf_complain(env, VF_C_MAP_READ, map->value_size, off, size);
-	return vf_region_check(env, regno, off, size, map->value_size, may_be_empty);
+	err = vf_region_check(env, regno, off, size, map->value_size, may_be_empty);
+	return err ? err : check_fields(env, &vf_regs(env)[regno], off, size);
 }
 
 /* The constant at a place that has been checked. */
