@@ -104,7 +104,7 @@ static int visit(struct walk *walk, u32 t)
 		env->aux[target].is_prune = env->aux[target].is_jump = true;
 		return DONE;
 	default:
-		env->has_may_goto |= vf_is_may_goto(insn);
+		env->aux[t].is_checkpoint |= vf_is_may_goto(insn);
 		env->aux[t].is_prune = true;
 		ret = push(walk, t, t + 1, FALLTHROUGH);
 		return ret ? ret : push(walk, t, (s64)t + insn->off + 1, BRANCH);

@@ -31,13 +31,16 @@ enum {
 
 /* Static facts of an instruction, and what exploration learnt of it. */
 struct vf_aux {
-	u16 live_regs;	 /* registers whose value may be read from here on */
-	bool is_seen;	 /* some path runs it */
-	bool is_prune;	 /* states are compared here */
-	bool is_jump;	 /* history must record that we came here */
-	bool is_checked; /* its fields are in order */
-	u8 access_kind;	 /* kind of pointer it accesses; VF_NOT_INIT: none yet */
-	struct map *map; /* ld_imm64 of a map: borrowed from env->maps */
+	u16 live_regs;	    /* registers whose value may be read from here on */
+	bool is_seen;	    /* some path runs it */
+	bool is_prune;	    /* states are compared here */
+	bool is_jump;	    /* history must record that we came here */
+	bool is_checked;    /* its fields are in order */
+	bool is_checkpoint; /* a state is saved on every visit: rounds of a loop are told apart here */
+	bool calls_back;    /* a call that calls a function of the program until it has enough */
+	u32 scc;	    /* cycle of the flow graph it is in (scc.c); 0: none */
+	u8 access_kind;	    /* kind of pointer it accesses; VF_NOT_INIT: none yet */
+	struct map *map;    /* ld_imm64 of a map: borrowed from env->maps */
 	u32 map_off;
 };
 
@@ -85,7 +88,6 @@ struct vf_env {
 	struct bpf_line_info *line_info;
 	u32 func_info_cnt, line_info_cnt;
 	bool is_strict; /* BPF_F_STRICT_ALIGNMENT */
-	bool has_may_goto;
 
 	/* the path */
 	struct vf_state *cur;
@@ -99,13 +101,14 @@ struct vf_env {
 	struct list evicted;   /* struct vf_seen out of the buckets, alive for their children */
 	struct vf_precision *precision;
 	struct vf_live_tree *live; /* live_stack.c */
+	struct vf_scc *scc;
 	/* the flow graph backwards: pred[pred_start[i]] to pred[pred_start[i + 1] - 1] lead to i */
 	u32 *pred_start, *pred;
 
 	/* statistics and pacing */
 	struct vf_stats stats;
 	u32 jmps, prev_jmps, prev_insns;
-	u32 states_now, evicted_cnt;
+	u32 states_now, evicted_cnt, edge_cnt;
 
 	u64 mem_used, mem_max;
 	u32 insns_max;

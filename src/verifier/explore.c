@@ -138,7 +138,9 @@ static int explore_paths(struct vf_env *env)
 		if (!done)
 			continue;
 		vf_log_touch_all(env);
-		vf_prune_path_end(env, env->cur);
+		err = vf_prune_path_end(env, env->cur);
+		if (err)
+			return err;
 		if (!pop(env))
 			return 0;
 		print_state = true;

@@ -17,7 +17,9 @@
 #include "verifier/step.h"
 
 struct vf_precision {
-	u32 top; /* frame the walk is in */
+	u32 top;		/* frame the walk is in */
+	struct vf_state *start; /* whose path is walked */
+	bool is_changed;	/* something was marked */
 	u32 regs[PROG_FRAME_MAX];
 	u64 slots[PROG_FRAME_MAX];
 };
@@ -309,12 +311,17 @@ void vf_precision_forget(struct vf_state *st)
 	vf_each_reg(st, mark_all, &is_precise);
 }
 
-static void give_up(struct vf_env *env)
+void vf_precision_give_up(struct vf_env *env, struct vf_state *st)
 {
 	bool is_precise = true;
 
-	for (struct vf_state *st = env->cur->parent; st; st = st->parent)
+	for (st = st->parent; st; st = st->parent)
 		vf_each_reg(st, mark_all, &is_precise);
+}
+
+static void give_up(struct vf_env *env)
+{
+	vf_precision_give_up(env, env->precision->start);
 	memset(env->precision, 0, sizeof(*env->precision));
 }
 
@@ -334,7 +341,7 @@ static void mark_state(struct vf_env *env, struct vf_state *st)
 			if (!vf_is_scalar(reg) || reg->is_precise)
 				set->regs[f] &= ~(1u << r);
 			else
-				reg->is_precise = true;
+				reg->is_precise = set->is_changed = true;
 		}
 		for (u32 s = 0; s < VF_SLOT_MAX; s++) {
 			if (!(set->slots[f] & 1ull << s))
@@ -343,7 +350,7 @@ static void mark_state(struct vf_env *env, struct vf_state *st)
 				frame->slots[s].spill.is_precise)
 				set->slots[f] &= ~(1ull << s);
 			else
-				frame->slots[s].spill.is_precise = true;
+				frame->slots[s].spill.is_precise = set->is_changed = true;
 		}
 		log_parent(env, st, f, set->regs[f], set->slots[f]);
 	}
@@ -378,7 +385,7 @@ static int back_stretch(
 
 static int walk_back(struct vf_env *env)
 {
-	struct vf_state *st = env->cur;
+	struct vf_state *st = env->precision->start;
 	s32 first = st->first_idx, last = st->insn_idx, next = -1;
 	bool skip = true;
 
@@ -408,31 +415,34 @@ static int walk_back(struct vf_env *env)
 	return 0;
 }
 
-static void begin(struct vf_env *env)
+static void begin(struct vf_env *env, struct vf_state *start)
 {
 	memset(env->precision, 0, sizeof(*env->precision));
-	env->precision->top = env->cur->top;
+	env->precision->top = start->top;
+	env->precision->start = start;
 }
 
 int vf_mark_precise(struct vf_env *env, u32 regno)
 {
-	begin(env);
+	begin(env, env->cur);
 	add_reg(env->precision, regno);
 	return walk_back(env);
 }
 
 int vf_mark_precise_slot(struct vf_env *env, u32 frame, u32 slot)
 {
-	begin(env);
+	begin(env, env->cur);
 	env->precision->slots[frame] |= 1ull << slot;
 	return walk_back(env);
 }
 
-int vf_precision_inherit(struct vf_env *env, const struct vf_state *old)
+int vf_precision_inherit(
+	struct vf_env *env, const struct vf_state *old, struct vf_state *cur, bool *is_changed)
 {
 	struct vf_precision *set = env->precision;
+	int err;
 
-	begin(env);
+	begin(env, cur);
 	for (u32 f = old->top + 1; f-- > 0;) {
 		const struct vf_frame *frame = old->frames[f];
 
@@ -464,5 +474,8 @@ int vf_precision_inherit(struct vf_env *env, const struct vf_state *old)
 			vf_note(env, "\n");
 		}
 	}
-	return walk_back(env);
+	err = walk_back(env);
+	if (is_changed)
+		*is_changed |= set->is_changed;
+	return err;
 }

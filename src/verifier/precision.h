@@ -15,8 +15,12 @@ struct vf_state;
 int vf_mark_precise(struct vf_env *env, u32 regno);
 /* The same for a spilled scalar. */
 int vf_mark_precise_slot(struct vf_env *env, u32 frame, u32 slot);
-/* cur is about to be pruned by old: what is precise in old becomes so on the way to cur. */
-int vf_precision_inherit(struct vf_env *env, const struct vf_state *old);
+/* cur is about to be pruned by old: what is precise in old becomes so on the way to cur. *is_changed (may be
+ * NULL) becomes true if something was not yet. */
+int vf_precision_inherit(
+	struct vf_env *env, const struct vf_state *old, struct vf_state *cur, bool *is_changed);
+/* All scalars of all states that st's path goes through count as precise. */
+void vf_precision_give_up(struct vf_env *env, struct vf_state *st);
 /* Forgets the marks of a state, whose part of the path begins here. */
 void vf_precision_forget(struct vf_state *st);
 

@@ -8,7 +8,8 @@
  * an ancestor of the running path, i.e. we are in a loop: meeting exactly the same state again means
  * that the loop does not end.
  *
- * A round of a loop with may_goto may also end the path at an earlier round that it resembles (may_goto.c).
+ * Rounds of loops that end because of what they call are the exception: such a path ends at an earlier
+ * round that allowed at least as much, and what that round's state must still learn comes later (scc.c).
  *
  * Invariant: branches of a saved state counts the pending and running paths whose parent it is, plus the
  * saved children that are not complete. A state that is out of its bucket lives until it is complete.
@@ -22,6 +23,7 @@
 #include "verifier/equal.h"
 #include "verifier/live_stack.h"
 #include "verifier/precision.h"
+#include "verifier/scc.h"
 #include "verifier/step.h"
 
 enum {
@@ -30,6 +32,7 @@ enum {
 	LOOP_JMPS = 20,
 	LOOP_INSNS = 100,
 	MISS_FACTOR = 3,
+	ROUND_MISS_FACTOR = 64, /* of states that tell rounds of the running path apart */
 };
 
 struct vf_seen {
@@ -67,6 +70,7 @@ static void drop_all(struct vf_env *env, struct list *head)
 
 void vf_prune_done(struct vf_env *env)
 {
+	vf_scc_forget(env);
 	for (u32 i = 0; env->explored && i < env->insn_cnt; i++)
 		drop_all(env, &env->explored[i]);
 	if (env->evicted.next)
@@ -84,26 +88,31 @@ void vf_prune_free(struct vf_env *env)
 /* An evicted state goes when it is complete. */
 static void free_if_done(struct vf_env *env, struct vf_seen *seen)
 {
-	if (!seen->is_evicted || seen->st.branches)
+	if (!seen->is_evicted || seen->st.branches || vf_scc_is_open(env, &seen->st))
 		return;
 	env->evicted_cnt--;
 	drop(env, seen);
 }
 
-void vf_prune_path_end(struct vf_env *env, struct vf_state *st)
+int vf_prune_path_end(struct vf_env *env, struct vf_state *st)
 {
 	bool is_running = true;
+	int err;
 
 	while (st) {
 		struct vf_state *parent = st->parent;
 
 		if (--st->branches)
 			break;
+		err = vf_scc_exit(env, st);
+		if (err)
+			return err;
 		if (!is_running)
 			free_if_done(env, container_of(st, struct vf_seen, st));
 		is_running = false;
 		st = parent;
 	}
+	return 0;
 }
 
 static struct list *bucket(struct vf_env *env, u32 insn_idx)
@@ -152,8 +161,7 @@ static int clean(struct vf_env *env, struct vf_seen *seen)
 			if (!(live & 1u << r))
 				vf_reg_clear(&st->frames[f]->regs[r]);
 		}
-		if (!env->has_may_goto)
-			clean_slots(st, f);
+		clean_slots(st, f);
 	}
 	seen->is_cleaned = true;
 	return 0;
@@ -165,7 +173,8 @@ static int clean_bucket(struct vf_env *env, struct list *head)
 		struct vf_seen *seen = list_entry(pos, struct vf_seen, node);
 
 		if (!seen->st.branches && !seen->is_cleaned && seen->st.insn_idx == env->insn_idx &&
-			vf_has_same_calls(&seen->st, env->cur) && clean(env, seen))
+			vf_has_same_calls(&seen->st, env->cur) && !vf_scc_is_open(env, &seen->st) &&
+			clean(env, seen))
 			return -ENOMEM;
 	}
 	return 0;
@@ -207,21 +216,36 @@ static int complain_loop(struct vf_env *env, const struct vf_state *old)
 	return err;
 }
 
-static int finish_at(struct vf_env *env, struct vf_seen *seen)
+static void count_states(struct vf_env *env)
+{
+	env->stats.peak_states = MAX(
+		env->stats.peak_states, env->states_now + env->evicted_cnt + env->edge_cnt);
+}
+
+static int finish_at(struct vf_env *env, struct vf_seen *seen, bool is_loop)
 {
 	int err = 0;
 
 	seen->hits++;
 	if (env->aux[env->insn_idx].is_jump)
 		err = vf_hist_push(env, 0, 0, 0, 0);
-	return err ? err : vf_precision_inherit(env, &seen->st);
+	if (!err)
+		err = vf_precision_inherit(env, &seen->st, env->cur, NULL);
+	if (!err && is_loop)
+		err = vf_scc_add_edge(env, &seen->st, env->cur);
+	if (!err)
+		count_states(env);
+	return err;
 }
 
 static void count_miss(struct vf_env *env, struct vf_seen *seen, bool will_save)
 {
+	bool is_round = env->aux[seen->st.insn_idx].is_checkpoint && seen->st.branches;
+	u32 factor = is_round ? ROUND_MISS_FACTOR : MISS_FACTOR;
+
 	if (will_save)
 		seen->misses++;
-	if (seen->misses <= seen->hits * MISS_FACTOR + MISS_FACTOR)
+	if (seen->misses <= seen->hits * factor + factor)
 		return;
 	seen->is_evicted = true;
 	list_del(&seen->node);
@@ -249,9 +273,15 @@ static int save(struct vf_env *env, struct list *head)
 	}
 	env->stats.total_states++;
 	env->states_now++;
-	env->stats.peak_states = MAX(env->stats.peak_states, env->states_now + env->evicted_cnt);
+	count_states(env);
 	seen->st.insn_idx = env->insn_idx;
+	if (vf_scc_enter(env, &seen->st)) {
+		vf_state_done(env, &seen->st);
+		vf_free(env, seen, sizeof(*seen));
+		return -ENOMEM;
+	}
 	cur->parent = &seen->st;
+	cur->saved_depth = seen->st.saved_depth + 1;
 	cur->first_idx = env->insn_idx;
 	cur->hist_cnt = 0;
 	/* newest first */
@@ -259,15 +289,54 @@ static int save(struct vf_env *env, struct list *head)
 	return 0;
 }
 
+const struct vf_state *vf_prune_last_round(struct vf_env *env, const struct vf_state *st)
+{
+	list_for_each (pos, bucket(env, env->insn_idx)) {
+		const struct vf_state *old = &list_entry(pos, struct vf_seen, node)->st;
+
+		/* one with open branches is part of the running path */
+		if (old->insn_idx == env->insn_idx && old->branches && vf_has_same_calls(old, st) &&
+			old->saved_depth < st->saved_depth)
+			return old;
+	}
+	return NULL;
+}
+
+/* How the state compares with one whose branches are open, which is part of the running path. */
+enum round {
+	ROUND_NEW,     /* go on */
+	ROUND_CAUGHT,  /* this round allows no more than that one: the loop is covered */
+	ROUND_ENDLESS, /* nothing changed, and nothing will end it */
+};
+
+static enum round compare_round(struct vf_env *env, const struct vf_state *old)
+{
+	struct vf_state *cur = env->cur;
+	const struct vf_frame *frame = vf_top(old);
+	bool is_other_may_goto = old->may_goto_depth != cur->may_goto_depth;
+
+	/* another call of the callback; the one before has not come to its end either */
+	if (frame->is_async && frame->async_entries != vf_top(cur)->async_entries)
+		return ROUND_NEW;
+	if (vf_is_may_goto(vf_insn(env)) && is_other_may_goto &&
+		vf_states_equal(env, old, cur, VF_RANGE_WITHIN))
+		return ROUND_CAUGHT;
+	if (env->aux[env->insn_idx].calls_back)
+		return vf_states_equal(env, old, cur, VF_RANGE_WITHIN) ? ROUND_CAUGHT : ROUND_NEW;
+	if (!is_other_may_goto && old->callback_rounds == cur->callback_rounds &&
+		may_be_same(old, cur) && vf_states_equal(env, old, cur, VF_EXACT))
+		return ROUND_ENDLESS;
+	return ROUND_NEW;
+}
+
 int vf_prune(struct vf_env *env, bool *ret_is_pruned)
 {
 	struct list *head = bucket(env, env->insn_idx);
 	u32 jmps = env->jmps - env->prev_jmps;
 	u32 insns = env->stats.insns_processed - env->prev_insns, cnt = 0;
-	bool is_may_goto = vf_is_may_goto(vf_insn(env));
-	bool must_save = env->params->flags & BPF_F_TEST_STATE_FREQ || is_may_goto ||
+	bool must_save = env->params->flags & BPF_F_TEST_STATE_FREQ ||
+			 env->aux[env->insn_idx].is_checkpoint ||
 			 env->cur->hist_cnt > VF_HIST_CHECKPOINT;
-	enum vf_exactness exact = env->has_may_goto ? VF_RANGE_WITHIN : VF_NOT_EXACT;
 	bool will_save = must_save || (jmps >= SAVE_JMPS && insns >= SAVE_INSNS);
 
 	*ret_is_pruned = false;
@@ -275,26 +344,27 @@ int vf_prune(struct vf_env *env, bool *ret_is_pruned)
 		return -ENOMEM;
 	list_for_each_safe (pos, head) {
 		struct vf_seen *seen = list_entry(pos, struct vf_seen, node);
+		enum round round;
+		bool is_open;
 
 		cnt++;
 		if (seen->st.insn_idx != env->insn_idx)
 			continue;
 		if (seen->st.branches) {
-			bool is_other_round = seen->st.may_goto_depth != env->cur->may_goto_depth;
-
-			if (is_may_goto && is_other_round &&
-				vf_states_equal(env, &seen->st, env->cur, VF_RANGE_WITHIN)) {
-				*ret_is_pruned = true;
-				return finish_at(env, seen);
-			}
-			if (!is_other_round && may_be_same(&seen->st, env->cur) &&
-				vf_states_equal(env, &seen->st, env->cur, VF_EXACT))
+			round = compare_round(env, &seen->st);
+			if (round == ROUND_ENDLESS)
 				return complain_loop(env, &seen->st);
+			*ret_is_pruned = round == ROUND_CAUGHT;
+			if (*ret_is_pruned)
+				return finish_at(env, seen, true);
 			if (!must_save && jmps < LOOP_JMPS && insns < LOOP_INSNS)
 				will_save = false;
-		} else if (vf_states_equal(env, &seen->st, env->cur, exact)) {
-			*ret_is_pruned = true;
-			return finish_at(env, seen);
+		} else {
+			is_open = vf_scc_is_open(env, &seen->st);
+			*ret_is_pruned = vf_states_equal(
+				env, &seen->st, env->cur, is_open ? VF_RANGE_WITHIN : VF_NOT_EXACT);
+			if (*ret_is_pruned)
+				return finish_at(env, seen, is_open);
 		}
 		count_miss(env, seen, will_save);
 	}

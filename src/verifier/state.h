@@ -169,6 +169,7 @@ struct vf_state {
 	struct vf_state *parent;
 	u32 may_goto_depth;  /* rounds of loops with may_goto on the way here */
 	u32 callback_rounds; /* calls of callbacks on the way here */
+	u32 saved_depth;     /* saved states on the way here */
 	u32 branches;	     /* paths through this state that are still to be explored */
 	u32 insn_idx;	     /* the instruction about to run */
 	u32 first_idx;	     /* the first of the stretch since the parent */

@@ -66,6 +66,8 @@ int vf_exit_check(struct vf_env *env);
 /* tail_call.c: the place in the array before the call, what follows it after */
 int vf_tail_call_key(struct vf_env *env, const struct map *map);
 int vf_tail_call(struct vf_env *env);
+/* widen.c: another round of a loop that old is an earlier round of */
+void vf_widen(const struct vf_state *old, struct vf_state *cur);
 /* may_goto.c */
 bool vf_is_may_goto(const struct bpf_insn *insn);
 int vf_may_goto(struct vf_env *env, const struct bpf_insn *insn);

@@ -16,6 +16,7 @@
 #include "verifier/precision.h"
 #include "verifier/prune.h"
 #include "verifier/rewrite.h"
+#include "verifier/scc.h"
 #include "verifier/static.h"
 
 static u64 now_ns(void)
@@ -53,6 +54,7 @@ static void done(struct vf_env *env)
 	vf_prune_free(env);
 	vf_precision_done(env);
 	vf_live_done(env);
+	vf_scc_done(env);
 	if (env->pred_start)
 		vf_free(env, env->pred_start, (env->insn_cnt + 2ul) * sizeof(u32));
 	if (env->pred)
@@ -78,6 +80,7 @@ static int run_passes(struct vf_env *env)
 		vf_cfg_check,
 		vf_sleepable_check,
 		vf_live_regs,
+		vf_scc_find,
 		vf_explore,
 		vf_stack_depth_check,
 	};
