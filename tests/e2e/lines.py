@@ -5,7 +5,7 @@
 
 A row is ENGINES STATUS LINE. ENGINES: b both, i the instance only, k the kernel only. In a line {o} is the
 folder of the example objects, {p} a folder of pins, {w} the test's own folder with pkt.bin (64 bytes),
-bad.o (a good and a bad program) and junk (no object). Each line runs as text and with -j and -jp:
+bad.o (a good and a bad program), junk (no object) and classic filters, good, cut and bad. Each line runs as text and with -j and -jp:
 
 * the exit status is the row's, on both engines and in all forms;
 * what fails says why: one "Error: ..." on stderr, or an "error" in the JSON;
@@ -117,6 +117,12 @@ def main():
             file.write(bytes(range(64)))
         with open(os.path.join(work, "junk"), "wb") as file:
             file.write(b"junk " * 100)
+        # "ip": the EtherType is 0x0800; the same cut, and one that jumps out
+        for name, text in (("filter", "4\n40 0 0 12\n21 0 1 2048\n6 0 0 65535\n6 0 0 0\n"),
+                           ("cutfilter", "4\n40 0 0 12\n21 0 1\n"),
+                           ("badfilter", "2\n21 0 7 2048\n6 0 0 0\n")):
+            with open(os.path.join(work, name), "w", encoding="utf-8") as file:
+                file.write(text)
         with open(os.path.join(work, "bad.c"), "w", encoding="utf-8") as file:
             file.write(BAD)
         machine = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True).stdout.strip()

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "filter.h"
 #include "info.h"
 #include "object.h"
 #include "out.h"
@@ -268,6 +269,18 @@ static int load_file(struct tool *t, struct args *a, struct ref *ref)
 	return add_fd(t, ref, fd);
 }
 
+/* FILE, and "classifier" if that is what it shall be. */
+static int load_filter(struct tool *t, struct args *a, struct ref *ref)
+{
+	const char *path = args_next(a);
+	int err, fd;
+
+	if (!path)
+		return fail_missing(t, "a file", "filter");
+	err = filter_load(t, path, args_take(a, "classifier"), &fd);
+	return err ? err : add_fd(t, ref, fd);
+}
+
 static int one(struct tool *t, struct ref *ref, int fd)
 {
 	return fd < 0 ? fd : add_fd(t, ref, fd);
@@ -285,7 +298,9 @@ static int find_progs(struct tool *t, struct args *a, struct ref *ref)
 		return one(t, ref, fd_of_pinned(t, a, &ref_kind_prog));
 	if (args_take(a, "file"))
 		return load_file(t, a, ref);
-	return fail(t, "expected 'id', 'tag', 'name', 'pinned' or 'file', got: '%s'?",
+	if (args_take(a, "filter"))
+		return load_filter(t, a, ref);
+	return fail(t, "expected 'id', 'tag', 'name', 'pinned', 'file' or 'filter', got: '%s'?",
 		a->cnt ? a->words[0] : "nothing");
 }
 
@@ -370,5 +385,5 @@ bool ref_map_follows(const struct args *a)
 
 bool ref_is_file(const struct args *a)
 {
-	return args_is(a, "file");
+	return args_is(a, "file") || args_is(a, "filter");
 }

@@ -1,5 +1,6 @@
 /*
- * How a line names an object: PROG := id N | tag T | name N | pinned PATH | file FILE.o [NAME],
+ * How a line names an object: PROG := id N | tag T | name N | pinned PATH | file FILE.o [NAME] |
+ * filter FILE [classifier],
  * MAP := id N | name N | pinned PATH, LINK := id N | pinned PATH.
  */
 #ifndef SKEP_REF_H
@@ -38,7 +39,7 @@ bool ref_map_follows(const struct args *a);
 
 /* An object pinned at path; what is "prog", "map" or "link". */
 int ref_pinned(struct tool *t, const char *path, const char *what);
-/* Does PROG name a FILE.o, so that a fresh instance will do? */
+/* Does PROG name a file, so that a fresh instance will do? */
 bool ref_is_file(const struct args *a);
 
 /* Walks all objects of a kind by id: fd of each until fn returns non-zero; fn does not close it. */
