@@ -7,7 +7,9 @@
 #include "core/helper.h"
 
 #define HELPER(id, name, fn, ...) u64 fn(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run);
-#define NAMED(...)
+#define ABSENT(...)
+#define REFUSED(...)
+#define VARIANT(...)
 #include "helpers/helpers.def"
 
 /* A program's register as the memory it points to. */

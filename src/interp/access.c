@@ -96,7 +96,11 @@ static bool may_pass(const struct access *access, const struct hlp_proto *proto,
 		len = arg_len(proto, i, map, r);
 		is_fine = !len || access_may(access, value, len, is_write);
 		break;
-	default: break;
+	case HLP_CONST_SIZE:
+	case HLP_CONST_SIZE_OR_ZERO:
+	case HLP_ANYTHING:
+	case HLP_SCALAR_CONST: break;
+	default: is_fine = false; break; /* an object that checked mode does not know */
 	}
 	if (!is_fine)
 		*ret_fault = (struct run_fault){.kind = RUN_FAULT_ACCESS,

@@ -9,6 +9,7 @@
 #include "verifier/access.h"
 #include "verifier/call_arg.h"
 #include "verifier/precision.h"
+#include "verifier/static.h"
 #include "verifier/references.h"
 #include "verifier/step.h"
 
@@ -21,6 +22,35 @@ static const char *name_of(u32 id)
 	return name ? name : "unknown";
 }
 
+/* The kinds and flags that the files of calls give a meaning to; all others are refused. */
+static const u64 known_args = 1ull << HLP_NONE | 1ull << HLP_CONST_MAP_PTR | 1ull << HLP_MAP_KEY |
+			      1ull << HLP_MAP_VALUE | 1ull << HLP_MEM | 1ull << HLP_CONST_SIZE |
+			      1ull << HLP_CONST_SIZE_OR_ZERO | 1ull << HLP_CTX |
+			      1ull << HLP_ANYTHING | 1ull << HLP_STACK | 1ull << HLP_CONST_STR |
+			      1ull << HLP_SCALAR_CONST;
+static const u32 known_arg_flags = HLP_MAYBE_NULL | HLP_RDONLY | HLP_UNINIT | HLP_WRITE |
+				   HLP_FIXED_SIZE | HLP_ALIGNED;
+static const u64 known_rets = 1ull << HLP_RET_INTEGER | 1ull << HLP_RET_VOID |
+			      1ull << HLP_RET_MAP_VALUE;
+static const u32 known_ret_flags = HLP_MAYBE_NULL;
+
+static int check_known(struct vf_env *env, const struct hlp_proto *hlp)
+{
+	for (u32 i = 0; i < HLP_ARG_MAX; i++) {
+		u32 arg = hlp->args[i];
+
+		if (!(known_args & 1ull << HLP_KIND(arg)) || arg & ~0xffu & ~known_arg_flags)
+			return vf_complain(env, VF_C_UNSUPPORTED_HELPER_ARG, name_of(hlp->id),
+				hlp->id, i + 1, arg);
+	}
+	if (!(known_rets & 1ull << HLP_KIND(hlp->ret)) || hlp->ret & ~0xffu & ~known_ret_flags)
+		return vf_complain(
+			env, VF_C_UNSUPPORTED_HELPER_RET, name_of(hlp->id), hlp->id, hlp->ret);
+	if (hlp->asks_hook)
+		return vf_complain(env, VF_C_UNSUPPORTED_HELPER_HOOK, name_of(hlp->id), hlp->id);
+	return 0;
+}
+
 static int find_helper(struct vf_env *env, u32 id, const struct hlp_proto **ret_hlp)
 {
 	const struct skep *inst = env->params->inst;
@@ -28,19 +58,15 @@ static int find_helper(struct vf_env *env, u32 id, const struct hlp_proto **ret_
 
 	if (!isa_helper_name(id) && id)
 		return vf_complain(env, VF_C_HELPER_ID, name_of(id), (int)id);
-	if (!hlp || !(hlp->progs & 1ull << env->type->type)) {
-		if (hlp && !hlp->fn)
-			return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(id), id);
+	hlp = hlp_for(hlp, env->type->type, env->params->expected_attach_type);
+	if (!hlp)
 		return vf_complain(env, VF_C_HELPER_PROG, id ? name_of(id) : "bpf_unspec", id);
-	}
-	if (!hlp->fn)
-		return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(id), id);
 	if (hlp->gpl_only && !env->params->is_gpl)
 		return vf_complain(env, VF_C_HELPER_GPL);
 	if (hlp->may_sleep && !env->cur->may_sleep)
 		return vf_complain(env, VF_C_HELPER_SLEEP);
 	*ret_hlp = hlp;
-	return 0;
+	return check_known(env, hlp);
 }
 
 /* No helper that sleeps inside of what may not be interrupted. */
@@ -189,4 +215,23 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 	if (hlp->changes_pkt)
 		vf_packet_forget(env);
 	return hlp->id == BPF_FUNC_tail_call ? vf_tail_call(env) : 0;
+}
+
+/* The last question of all: can what the program calls run here? */
+int vf_helpers_check(struct vf_env *env)
+{
+	const struct skep *inst = env->params->inst;
+
+	for (u32 i = 0; i < env->insn_cnt; i++) {
+		const struct bpf_insn *insn = &env->insns[i];
+
+		if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg || !env->aux[i].is_seen)
+			continue;
+		if (!inst->helpers[insn->imm]->fn) {
+			env->insn_idx = i;
+			return vf_complain(
+				env, VF_C_UNSUPPORTED_HELPER, name_of(insn->imm), insn->imm);
+		}
+	}
+	return 0;
 }

@@ -20,8 +20,9 @@ static u16 helper_args(const struct vf_env *env, const struct bpf_insn *insn)
 	u16 regs = 0;
 
 	if ((u32)insn->imm < inst->helper_cnt)
-		hlp = inst->helpers[insn->imm];
-	if (!hlp || !hlp->fn)
+		hlp = hlp_for(inst->helpers[insn->imm], env->type->type,
+			env->params->expected_attach_type);
+	if (!hlp)
 		return CALLER_SAVED & ~1;
 	for (u32 i = 0; i < HLP_ARG_MAX && HLP_KIND(hlp->args[i]) != HLP_NONE; i++)
 		regs |= 1u << (BPF_REG_1 + i);

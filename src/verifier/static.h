@@ -24,6 +24,8 @@ int vf_sub_at(const struct vf_env *env, u32 start);
 /* The sub that contains insn. */
 u32 vf_sub_of(const struct vf_env *env, u32 insn_idx);
 int vf_stack_depth_check(struct vf_env *env);
+/* A complaint if a helper that some path calls has no function (call.c). */
+int vf_helpers_check(struct vf_env *env);
 
 /* resolve.c: map references become addresses; opcodes exist */
 int vf_resolve(struct vf_env *env);

@@ -83,6 +83,7 @@ static int run_passes(struct vf_env *env)
 		vf_scc_find,
 		vf_explore,
 		vf_stack_depth_check,
+		vf_helpers_check,
 	};
 
 	for (u32 p = 0; p < ARRAY_SIZE(passes); p++) {
