@@ -40,16 +40,17 @@ char _license[] SEC("license") = "GPL";
 
 #define PROG(name) SEC("xdp") int name(struct xdp_md *ctx)
 
-/* What takes too little to be measured is done RUNS times a run, and reads the frame each time. */
-enum { RUNS = 16 };
-
-#define PROG_RUNS(name)                                                                            \
+/*
+ * The work of a program is done `runs` times a run, and reads the frame each time: what the harness takes for
+ * a run, and what of it the processor does beside the program, is small beside that.
+ */
+#define PROG_RUNS(name, runs)                                                                      \
 	static __always_inline int name##_once(struct xdp_md *ctx);                                \
 	PROG(name)                                                                                 \
 	{                                                                                          \
 		__u32 sum = 0;                                                                     \
                                                                                                    \
-		_Pragma("clang loop unroll(disable)") for (int i = 0; i < RUNS; i++)               \
+		_Pragma("clang loop unroll(disable)") for (int i = 0; i < (runs); i++)             \
 		{                                                                                  \
 			sum = sum * 3 + (__u32)name##_once(ctx);                                   \
 			asm volatile("" : : : "memory");                                           \

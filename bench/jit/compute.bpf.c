@@ -19,7 +19,7 @@ PROG(empty)
 	if (p + LEN > (const __u8 *)DATA_END(ctx))                                                 \
 	return 0
 
-PROG(arithmetic)
+PROG_RUNS(arithmetic, 4)
 {
 	BYTES(p);
 	__u64 a = p[0], b = p[1] + 3;
@@ -34,7 +34,7 @@ PROG(arithmetic)
 	return (int)(a ^ b ^ a >> 32);
 }
 
-PROG(arithmetic32)
+PROG_RUNS(arithmetic32, 4)
 {
 	BYTES(p);
 	__u32 a = p[0], b = p[1] + 3;
@@ -49,7 +49,7 @@ PROG(arithmetic32)
 	return (int)(a ^ b);
 }
 
-PROG(branches)
+PROG_RUNS(branches, 8)
 {
 	BYTES(p);
 	__u32 upper = 0, lower = 0, digit = 0, other = 0;
@@ -68,7 +68,7 @@ PROG(branches)
 	return (int)(upper << 16 ^ lower << 8 ^ digit << 4 ^ other);
 }
 
-PROG(fibonacci)
+PROG_RUNS(fibonacci, 16)
 {
 	BYTES(p);
 	__u64 a = p[0], b = p[1];
@@ -94,7 +94,7 @@ PROG(fibonacci)
 		c -= b, c ^= ROL32(b, 4), b += a;                                                  \
 	} while (0)
 
-PROG(jenkins)
+PROG_RUNS(jenkins, 32)
 {
 	BYTES(p);
 	__u32 a = 0xdeadbeef, b = a + LEN, c = a;
@@ -108,7 +108,7 @@ PROG(jenkins)
 	return (int)c;
 }
 
-PROG(fnv1a)
+PROG_RUNS(fnv1a, 4)
 {
 	BYTES(p);
 	__u64 hash = 0xcbf29ce484222325ULL;
@@ -127,7 +127,7 @@ PROG(fnv1a)
 		v2 += v1, v1 = ROL64(v1, 17), v1 ^= v2, v2 = ROL64(v2, 32);                        \
 	} while (0)
 
-PROG(siphash)
+PROG_RUNS(siphash, 16)
 {
 	BYTES(p);
 	__u64 v0 = 0x736f6d6570736575ULL, v1 = 0x646f72616e646f6dULL, v2 = 0x6c7967656e657261ULL,
@@ -152,7 +152,7 @@ PROG(siphash)
 	return (int)(v0 ^ v0 >> 32);
 }
 
-PROG(checksum)
+PROG_RUNS(checksum, 32)
 {
 	BYTES(p);
 	const __u16 *w = (const __u16 *)p;
@@ -171,7 +171,7 @@ static const __u32 nibbles[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac
 	0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
 	0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
 
-PROG(crc32)
+PROG_RUNS(crc32, 4)
 {
 	BYTES(p);
 	__u32 crc = ~0U;
@@ -193,7 +193,7 @@ static __always_inline __u32 count_bits(__u64 x)
 	return x * 0x0101010101010101ULL >> 56;
 }
 
-PROG(bits)
+PROG_RUNS(bits, 16)
 {
 	BYTES(p);
 	const __u64 *w = (const __u64 *)p;
@@ -208,7 +208,7 @@ PROG(bits)
 	return (int)sum;
 }
 
-PROG_RUNS(matrix)
+PROG_RUNS(matrix, 32)
 {
 	BYTES(p);
 	__u32 a[4][4], b[4][4], sum = 0;
@@ -233,7 +233,7 @@ PROG_RUNS(matrix)
 }
 
 /* Where "\r\n" stands, or LEN */
-PROG(scan)
+PROG_RUNS(scan, 16)
 {
 	BYTES(p);
 
@@ -244,7 +244,7 @@ PROG(scan)
 	return LEN;
 }
 
-PROG(decimal)
+PROG_RUNS(decimal, 32)
 {
 	BYTES(p);
 	__u32 number = (__u32)p[30] << 24 | p[31] << 16 | p[32] << 8 | p[33], sum = 0;
@@ -257,7 +257,7 @@ PROG(decimal)
 	return (int)sum;
 }
 
-PROG(gcd)
+PROG_RUNS(gcd, 16)
 {
 	BYTES(p);
 	__u64 a = *(const __u64 *)p | 1, b = *(const __u64 *)(p + 8) | 1;
@@ -272,7 +272,7 @@ PROG(gcd)
 	return (int)(a ^ b ^ b >> 32);
 }
 
-PROG_RUNS(sort)
+PROG_RUNS(sort, 32)
 {
 	BYTES(p);
 	__u64 v[8];
@@ -298,7 +298,7 @@ PROG_RUNS(sort)
 }
 
 /* More values at once than there are registers */
-PROG_RUNS(spills)
+PROG_RUNS(spills, 32)
 {
 	BYTES(p);
 	const __u32 *w = (const __u32 *)p;
@@ -318,7 +318,7 @@ PROG_RUNS(spills)
 	return (int)(sum ^ sum >> 32);
 }
 
-PROG(cases)
+PROG_RUNS(cases, 16)
 {
 	BYTES(p);
 	__u32 sum = 1;
@@ -339,7 +339,7 @@ PROG(cases)
 	return (int)sum;
 }
 
-PROG_RUNS(endian)
+PROG_RUNS(endian, 64)
 {
 	BYTES(p);
 	const __u16 *h = (const __u16 *)p;
@@ -359,7 +359,7 @@ struct record {
 	__u64 c;
 } __attribute__((packed));
 
-PROG_RUNS(packed)
+PROG_RUNS(packed, 128)
 {
 	BYTES(p);
 	const struct record *r = (const struct record *)p;
@@ -371,7 +371,7 @@ PROG_RUNS(packed)
 	return (int)(sum ^ sum >> 32);
 }
 
-PROG(xorshift)
+PROG_RUNS(xorshift, 16)
 {
 	BYTES(p);
 	__u64 x = *(const __u64 *)p | 1, sum = 0;
@@ -396,7 +396,7 @@ static __noinline __u32 fold(__u32 a, __u32 b)
 	return mix(a, b) ^ mix(b, a);
 }
 
-PROG(calls)
+PROG_RUNS(calls, 16)
 {
 	BYTES(p);
 	__u32 sum = 0;

@@ -45,8 +45,8 @@ const volatile __u32 squares[32] = {
 	if (p + LEN > (const __u8 *)DATA_END(ctx))                                                 \
 	return 0
 
-#define LOOKUPS(name, map, cnt, key_type, fill)                                                    \
-	PROG(name)                                                                                 \
+#define LOOKUPS(name, runs, map, cnt, key_type, fill)                                              \
+	PROG_RUNS(name, runs)                                                                      \
 	{                                                                                          \
 		BYTES(p);                                                                          \
 		__u64 sum = 0, *value;                                                             \
@@ -62,14 +62,14 @@ const volatile __u32 squares[32] = {
 		return (int)sum;                                                                   \
 	}
 
-LOOKUPS(array, numbers, 16, __u32, p[i])
-LOOKUPS(hash4, table4, 8, __u32, p[i])
-LOOKUPS(hash8, table8, 8, __u64, p[i])
-LOOKUPS(hash16, table16, 8, struct wide_key, ((struct wide_key){{p[i], 0, 0, 0}}))
-LOOKUPS(hash_miss, table4, 8, __u32, p[i] + 5000)
-LOOKUPS(lpm, prefixes, 4, struct prefix, ((struct prefix){32, {10, p[i], 1, 1}}))
+LOOKUPS(array, 32, numbers, 16, __u32, p[i])
+LOOKUPS(hash4, 16, table4, 8, __u32, p[i])
+LOOKUPS(hash8, 16, table8, 8, __u64, p[i])
+LOOKUPS(hash16, 16, table16, 8, struct wide_key, ((struct wide_key){{p[i], 0, 0, 0}}))
+LOOKUPS(hash_miss, 16, table4, 8, __u32, p[i] + 5000)
+LOOKUPS(lpm, 16, prefixes, 4, struct prefix, ((struct prefix){32, {10, p[i], 1, 1}}))
 
-PROG(percpu)
+PROG_RUNS(percpu, 32)
 {
 	BYTES(p);
 
@@ -84,7 +84,7 @@ PROG(percpu)
 	return 16;
 }
 
-PROG(percpu_hash)
+PROG_RUNS(percpu_hash, 16)
 {
 	BYTES(p);
 	__u32 found = 0;
@@ -100,7 +100,7 @@ PROG(percpu_hash)
 	return (int)found;
 }
 
-PROG(update)
+PROG_RUNS(update, 8)
 {
 	BYTES(p);
 	int err = 0;
@@ -115,7 +115,7 @@ PROG(update)
 	return err;
 }
 
-PROG(rodata)
+PROG_RUNS(rodata, 32)
 {
 	BYTES(p);
 	__u32 sum = 0;
@@ -126,7 +126,7 @@ PROG(rodata)
 	return (int)sum;
 }
 
-PROG(cpu)
+PROG_RUNS(cpu, 32)
 {
 	__u32 sum = 0;
 
@@ -136,7 +136,7 @@ PROG(cpu)
 	return (int)sum;
 }
 
-PROG(random)
+PROG_RUNS(random, 16)
 {
 	__u32 sum = 0;
 
@@ -146,14 +146,14 @@ PROG(random)
 	return sum != 0;
 }
 
-PROG(clock)
+PROG_RUNS(clock, 16)
 {
 	__u64 first = bpf_ktime_get_ns();
 
 	return bpf_ktime_get_ns() >= first;
 }
 
-PROG(csum_diff)
+PROG_RUNS(csum_diff, 16)
 {
 	BYTES(p);
 	__u32 words[4] = {p[0], p[1], p[2], p[3]}, other[4] = {p[4], p[5], p[6], p[7]};

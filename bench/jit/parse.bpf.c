@@ -36,7 +36,7 @@ struct tcp {
 
 enum { P_IP4 = 0x0800, P_IP6 = 0x86dd, P_VLAN = 0x8100, P_QINQ = 0x88a8, TCP = 6, UDP = 17 };
 
-PROG_RUNS(ipv4)
+PROG_RUNS(ipv4, 256)
 {
 	void *end = DATA_END(ctx);
 	struct eth *eth = DATA(ctx);
@@ -54,7 +54,7 @@ PROG_RUNS(ipv4)
 		     bpf_ntohs(tcp->dst) ^ ip->ttl);
 }
 
-PROG_RUNS(vlans)
+PROG_RUNS(vlans, 256)
 {
 	void *end = DATA_END(ctx), *next;
 	struct eth *eth = DATA(ctx);
@@ -84,7 +84,7 @@ PROG_RUNS(vlans)
 	return (int)(tags ^ bpf_ntohl(ip->src) ^ bpf_ntohl(ip->dst));
 }
 
-PROG_RUNS(ipv6)
+PROG_RUNS(ipv6, 128)
 {
 	void *end = DATA_END(ctx), *at;
 	struct eth *eth = DATA(ctx);
@@ -116,7 +116,7 @@ PROG_RUNS(ipv6)
 }
 
 /* The maximum segment size and the window's scale of a SYN */
-PROG_RUNS(tcp_options)
+PROG_RUNS(tcp_options, 16)
 {
 	void *end = DATA_END(ctx);
 	struct eth *eth = DATA(ctx);
@@ -150,7 +150,7 @@ PROG_RUNS(tcp_options)
 }
 
 /* The header's checksum after the time to live went down by one: RFC 1624 */
-PROG_RUNS(forward)
+PROG_RUNS(forward, 256)
 {
 	void *end = DATA_END(ctx);
 	struct eth *eth = DATA(ctx);
@@ -172,7 +172,7 @@ PROG_RUNS(forward)
 	return (int)(sum << 8 | (ip->ttl - 1));
 }
 
-PROG_RUNS(five_tuple)
+PROG_RUNS(five_tuple, 256)
 {
 	void *end = DATA_END(ctx);
 	struct eth *eth = DATA(ctx);
