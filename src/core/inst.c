@@ -102,6 +102,8 @@ void inst_done(struct skep *inst)
 		pthread_mutex_destroy(&inst->runs[cpu].lock);
 	mem_free(inst->runs);
 	core_kbtf_free(inst->kbtf);
+	if (inst->free_code)
+		inst->free_code(inst->code);
 	trace_done(&inst->trace);
 	pthread_mutex_destroy(&inst->lock);
 }

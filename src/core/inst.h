@@ -22,6 +22,7 @@ struct map_type;
 struct hlp_proto;
 struct prog_type;
 struct core_kbtf;
+struct jit_arena;
 struct net;
 struct run;
 struct prog;
@@ -60,6 +61,8 @@ struct skep {
 	 * helpers that fill such fields. NULL: nothing fills them. */
 	void (*release_field)(struct map *map, const struct btf_field *field, void *at);
 
+	struct jit_arena *code; /* of compiled programs; set by vm */
+	void (*free_code)(struct jit_arena *code); /* NULL: nothing to free */
 	struct net *net; /* devices; owned by layer net */
 	void *sys;	 /* pins and descriptors; owned by layer sys */
 	/* Set by net: has the device this receive queue? 0, -ENODEV, -EINVAL. NULL: no devices. */

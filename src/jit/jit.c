@@ -196,8 +196,9 @@ static int compile(struct jit *jit, u32 *sub_off, u32 *insn_off)
 	return err ? err : jit_target->finish(jit, offs, cnts, ARRAY_SIZE(offs));
 }
 
-static int compile_with(const struct prog_code *code, const struct hlp_proto *const *helpers,
-	u32 helper_cnt, u32 features, struct prog_image *ret_image)
+static int compile_with(struct jit_arena *arena, const struct prog_code *code,
+	const struct hlp_proto *const *helpers, u32 helper_cnt, u32 features,
+	struct prog_image *ret_image)
 {
 	struct jit jit = {.code = code,
 		.helpers = helpers,
@@ -213,7 +214,7 @@ static int compile_with(const struct prog_code *code, const struct hlp_proto *co
 		goto free_all;
 	err = jit_flow_init(code, &jit.flow);
 	if (!err)
-		err = jit_mem_reserve(jit.room, (const void *)(uintptr_t)jit_compile, mem);
+		err = jit_mem_reserve(arena, jit.room, (const void *)(uintptr_t)jit_compile, mem);
 	if (err)
 		goto free_all;
 	jit.base = mem->code;
@@ -246,18 +247,18 @@ free_work:
 	return err;
 }
 
-int jit_compile(const struct prog_code *code, const struct hlp_proto *const *helpers,
-	u32 helper_cnt, struct prog_image *ret_image)
+int jit_compile(struct jit_arena *arena, const struct prog_code *code,
+	const struct hlp_proto *const *helpers, u32 helper_cnt, struct prog_image *ret_image)
 {
 	if (!jit_target)
 		return -ENOSYS;
-	return compile_with(code, helpers, helper_cnt, JIT_FUSE | jit_target->detect(), ret_image);
+	return compile_with(arena, code, helpers, helper_cnt, JIT_FUSE | jit_target->detect(), ret_image);
 }
 
-int jit_compile_plain(const struct prog_code *code, const struct hlp_proto *const *helpers,
-	u32 helper_cnt, struct prog_image *ret_image)
+int jit_compile_plain(struct jit_arena *arena, const struct prog_code *code,
+	const struct hlp_proto *const *helpers, u32 helper_cnt, struct prog_image *ret_image)
 {
-	return jit_target ? compile_with(code, helpers, helper_cnt, 0, ret_image) : -ENOSYS;
+	return jit_target ? compile_with(arena, code, helpers, helper_cnt, 0, ret_image) : -ENOSYS;
 }
 
 void jit_free(struct prog_image *image)

@@ -5,6 +5,7 @@
 #include "vm/vm.h"
 
 #include "helpers/helpers.h"
+#include "jit/jit.h"
 #include "maps/maps.h"
 #include "progs/progs.h"
 
@@ -21,5 +22,10 @@ int vm_inst_init(struct skep *inst, const struct inst_options *opts)
 	inst->prog_types = prog_types;
 	inst->prog_type_cnt = prog_types_cnt;
 	inst->exec = vm_run;
-	return 0;
+	err = jit_arena_new(&inst->code);
+	if (err)
+		inst_done(inst);
+	else
+		inst->free_code = jit_arena_free;
+	return err;
 }

@@ -39,7 +39,7 @@ static int compile(
 	if (res)
 		fail_msg("%s", buf_text(&err));
 	buf_done(&err);
-	res = jit_compile(&code, helpers, ARRAY_SIZE(helpers), ret_image);
+	res = jit_compile(NULL, &code, helpers, ARRAY_SIZE(helpers), ret_image);
 	mem_free(code.insns);
 	return res;
 }
@@ -156,7 +156,7 @@ static void every_failing_allocation_is_enomem(void **state)
 	assert_int_equal(isa_asm(text, &code.insns, &code.insn_cnt, NULL), 0);
 	for (; res; cnt++) {
 		mem_fail_at(cnt + 1);
-		res = jit_compile(&code, helpers, ARRAY_SIZE(helpers), &image);
+		res = jit_compile(NULL, &code, helpers, ARRAY_SIZE(helpers), &image);
 		if (res)
 			assert_int_equal(res, -ENOMEM);
 		assert_int_equal(res != 0, mem_did_fail());
