@@ -28,7 +28,7 @@ struct input {
 /* the programs, and behind them the one that is all of them */
 static struct input inputs[PROGS_MAX + 1];
 static u32 input_cnt;
-static struct jit_arena *arena;
+static struct skep inst; /* an arena and nothing else */
 
 static bool has_call(const struct bpf_insn *insns, size_t cnt)
 {
@@ -102,7 +102,7 @@ static double compile_us(const struct input *in, u32 cnt)
 	int err = 0;
 
 	for (u32 i = 0; i < cnt && !err; i++)
-		err = jit_compile(arena, &in[i].code, NULL, 0, &images[i]);
+		err = jit_compile(&in[i].code, &inst, &images[i]);
 	spent = cpu_us() - start;
 	for (u32 i = 0; i < cnt; i++)
 		jit_free(&images[i]);
@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_compile [--json] [--rounds N] FOLDER\n");
 		return 2;
 	}
-	if (jit_arena_new(&arena))
+	if (jit_arena_new(&inst.code))
 		return 2;
 	all = &inputs[PROGS_MAX];
 	read_object(argv[at], "compute", all);
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 		insn_cnt += inputs[i].code.insn_cnt;
 	each = median_us(inputs, input_cnt, rounds);
 	one = median_us(all, 1, rounds);
-	jit_arena_free(arena);
+	jit_arena_free(inst.code);
 	if (!input_cnt || each < 0 || one < 0)
 		return 2;
 	each *= 1000.0 / insn_cnt;

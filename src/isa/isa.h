@@ -126,6 +126,8 @@ static inline s32 isa_jump_off(const struct bpf_insn *insn)
  */
 u16 isa_regs_read(const struct bpf_insn *insn);
 u16 isa_regs_written(const struct bpf_insn *insn);
+/* Both at once. */
+void isa_regs(const struct bpf_insn *insn, u16 *ret_read, u16 *ret_written);
 
 /* "bpf_map_lookup_elem" for 1; NULL for a number Linux 6.18 does not have. */
 const char *isa_helper_name(u32 id);

@@ -207,18 +207,28 @@ static u16 named_regs(const struct bpf_insn *insn, u32 regs)
 		     (regs & SRC_REG ? 1U << insn->src_reg : 0));
 }
 
-u16 isa_regs_read(const struct bpf_insn *insn)
+void isa_regs(const struct bpf_insn *insn, u16 *ret_read, u16 *ret_written)
 {
 	const struct isa_op *op = isa_find(insn);
 
-	return op ? named_regs(insn, forms[op->form].reads) : 0;
+	*ret_read = op ? named_regs(insn, forms[op->form].reads) : 0;
+	*ret_written = op ? named_regs(insn, forms[op->form].writes) : 0;
+}
+
+u16 isa_regs_read(const struct bpf_insn *insn)
+{
+	u16 read, written;
+
+	isa_regs(insn, &read, &written);
+	return read;
 }
 
 u16 isa_regs_written(const struct bpf_insn *insn)
 {
-	const struct isa_op *op = isa_find(insn);
+	u16 read, written;
 
-	return op ? named_regs(insn, forms[op->form].writes) : 0;
+	isa_regs(insn, &read, &written);
+	return written;
 }
 
 #define NAME(x, ...) "bpf_" #x

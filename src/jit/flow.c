@@ -1,6 +1,7 @@
 /*
- * Liveness by going backwards over the instructions until nothing changes: once for code without loops,
- * once more for each depth of loops.
+ * Liveness by going backwards over blocks, stretches that no jump enters or leaves but at their ends, until
+ * nothing changes: once for code without loops, once more for each depth of loops. Instructions are looked at
+ * three times, however many rounds that takes.
  * Invariant: a bit that is clear is a proof; a bit that is set may be wrong. Registers that a call leaves
  * without a value (R1-R5) count as written by it.
  */
@@ -11,10 +12,16 @@
 #include "base/mem.h"
 #include "isa/isa.h"
 
-struct work {
-	const struct prog_code *code;
-	const u16 *reads, *writes;
-	u16 *live, *live_in;
+enum { ALL = 0xffff };
+static const s64 NO_TARGET = INT64_MIN;
+
+struct block {
+	u32 start, end;
+	s64 target; /* the instruction that a jump at its end leads to, perhaps outside of the program */
+	bool falls; /* the next block may follow */
+	u16 reads;  /* before it writes them */
+	u16 writes;
+	u16 live_in;
 };
 
 static bool is_end(const struct bpf_insn *insn)
@@ -23,85 +30,142 @@ static bool is_end(const struct bpf_insn *insn)
 	       insn->code == (BPF_JMP32 | BPF_JA);
 }
 
-static u16 live_after(const struct work *work, u32 i)
+/* The registers of every instruction and where jumps lead. Returns at least as many as there are blocks. */
+static u32 look(const struct prog_code *code, struct jit_flow *flow)
 {
-	const struct bpf_insn *insn = &work->code->insns[i];
-	const u32 cnt = work->code->insn_cnt, next = i + 1 + isa_is_lddw(insn);
-	u16 live = 0;
-	s64 target;
+	u32 sub = 0, start = 0, end = 0, cnt = code->sub_cnt + 1;
 
-	if (!is_end(insn) && next < cnt)
-		live = work->live_in[next];
-	if (!isa_is_jump(insn))
-		return live;
-	target = (s64)i + 1 + isa_jump_off(insn);
-	return target >= 0 && target < cnt ? live | work->live_in[target] : 0xffff;
-}
-
-static bool go_back(struct work *work)
-{
-	bool is_changed = false;
-	u16 in;
-
-	for (u32 i = work->code->insn_cnt; i-- > 0;) {
-		if (!work->code->insns[i].code)
-			continue; /* second slot */
-		work->live[i] = live_after(work, i);
-		in = work->reads[i] | (work->live[i] & ~work->writes[i]);
-		is_changed |= in != work->live_in[i];
-		work->live_in[i] = in;
-	}
-	return is_changed;
-}
-
-static void find_targets(const struct prog_code *code, u8 *is_target)
-{
 	for (u32 i = 0; i < code->sub_cnt; i++)
-		is_target[code->subs[i].start] = true;
+		flow->is_target[code->subs[i].start] = true;
 	for (u32 i = 0; i < code->insn_cnt; i++) {
 		const struct bpf_insn *insn = &code->insns[i];
-		const s64 target = (s64)i + 1 + isa_jump_off(insn);
+		s64 target;
 
-		if (insn->code && isa_is_jump(insn) && target >= 0 && target < code->insn_cnt)
-			is_target[target] = true;
+		for (; i >= end && sub < code->sub_cnt; sub++) {
+			start = code->subs[sub].start;
+			end = sub + 1 < code->sub_cnt ? code->subs[sub + 1].start : code->insn_cnt;
+		}
+		isa_regs(insn, &flow->reads[i], &flow->writes[i]);
+		if (insn->code && isa_is_jump(insn)) {
+			target = (s64)i + 1 + isa_jump_off(insn);
+			if (target >= 0 && target < code->insn_cnt)
+				flow->is_target[target] = true;
+			flow->is_crossed |= target < start || target >= end;
+			cnt += 2;
+		} else if (is_end(insn)) {
+			cnt++;
+		}
+		i += isa_is_lddw(insn);
+		flow->is_crossed |= i + 1 >= end && !is_end(insn);
+	}
+	return cnt;
+}
+
+static void end_block(struct block *block, const struct bpf_insn *insn, u32 idx)
+{
+	block->end = idx + 1 + isa_is_lddw(insn);
+	block->falls = !is_end(insn);
+	if (insn->code && isa_is_jump(insn))
+		block->target = (s64)idx + 1 + isa_jump_off(insn);
+}
+
+/* The blocks, each with what it reads and writes; block_of: of an instruction that begins one. */
+static u32 find_blocks(const struct prog_code *code, const struct jit_flow *flow,
+	struct block *blocks, u32 *block_of)
+{
+	struct block *block = NULL;
+	u32 cnt = 0;
+
+	for (u32 i = 0; i < code->insn_cnt; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+
+		if (!block) {
+			block_of[i] = cnt;
+			block = &blocks[cnt++];
+			*block = (struct block){.start = i, .target = NO_TARGET};
+		}
+		block->reads |= flow->reads[i] & ~block->writes;
+		block->writes |= flow->writes[i];
+		end_block(block, insn, i);
+		i += isa_is_lddw(insn);
+		if (is_end(insn) || block->target != NO_TARGET || flow->is_target[i + 1])
+			block = NULL;
+	}
+	return cnt;
+}
+
+static u16 live_behind(const struct prog_code *code, const struct block *blocks, u32 cnt, u32 idx,
+	const u32 *block_of)
+{
+	const struct block *block = &blocks[idx];
+	u16 live = block->falls && idx + 1 < cnt ? blocks[idx + 1].live_in : 0;
+
+	if (block->target == NO_TARGET)
+		return live;
+	if (block->target < 0 || block->target >= code->insn_cnt)
+		return ALL;
+	return live | blocks[block_of[block->target]].live_in;
+}
+
+static void solve(const struct prog_code *code, struct block *blocks, u32 cnt, const u32 *block_of)
+{
+	bool is_changed = true;
+	u16 in;
+
+	while (is_changed) {
+		is_changed = false;
+		for (u32 b = cnt; b-- > 0;) {
+			in = blocks[b].reads |
+			     (live_behind(code, blocks, cnt, b, block_of) & ~blocks[b].writes);
+			is_changed |= in != blocks[b].live_in;
+			blocks[b].live_in = in;
+		}
+	}
+}
+
+static void spread(const struct prog_code *code, const struct block *blocks, u32 cnt,
+	const u32 *block_of, struct jit_flow *flow)
+{
+	for (u32 b = 0; b < cnt; b++) {
+		u16 live = live_behind(code, blocks, cnt, b, block_of);
+
+		for (u32 i = blocks[b].end; i-- > blocks[b].start;) {
+			flow->live[i] = live;
+			live = flow->reads[i] | (live & ~flow->writes[i]);
+		}
 	}
 }
 
 int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 {
 	const size_t cnt = code->insn_cnt;
-	u16 *live_in = mem_array(cnt, sizeof(*live_in));
-	struct jit_flow flow = {
-		.is_target = mem_array(cnt + 1, sizeof(*flow.is_target)),
-		.reads = mem_array(cnt, 3 * sizeof(*flow.reads)),
-	};
-	struct work work = {.code = code, .live_in = live_in};
+	struct jit_flow flow = {.reads = mem_array(cnt + 1, 3 * sizeof(u16) + sizeof(u8))};
+	struct block *blocks = NULL;
+	u32 *block_of = mem_array(cnt, sizeof(*block_of)), block_cnt;
 
-	if (!live_in || !flow.is_target || !flow.reads) {
-		mem_free(live_in);
-		jit_flow_done(&flow);
-		return -ENOMEM;
-	}
-	flow.writes = flow.reads + cnt;
-	flow.live = flow.writes + cnt;
-	for (u32 i = 0; i < cnt; i++) {
-		flow.reads[i] = isa_regs_read(&code->insns[i]);
-		flow.writes[i] = isa_regs_written(&code->insns[i]);
-	}
-	find_targets(code, flow.is_target);
-	work.reads = flow.reads;
-	work.writes = flow.writes;
-	work.live = flow.live;
-	while (go_back(&work))
-		continue;
-	mem_free(live_in);
+	if (!flow.reads || !block_of)
+		goto free_all;
+	flow.writes = flow.reads + cnt + 1;
+	flow.live = flow.writes + cnt + 1;
+	flow.is_target = (u8 *)(flow.live + cnt + 1);
+	blocks = mem_array(look(code, &flow), sizeof(*blocks));
+	if (!blocks)
+		goto free_all;
+	block_cnt = find_blocks(code, &flow, blocks, block_of);
+	solve(code, blocks, block_cnt, block_of);
+	spread(code, blocks, block_cnt, block_of, &flow);
+	mem_free(blocks);
+	mem_free(block_of);
 	*ret_flow = flow;
 	return 0;
+free_all:
+	mem_free(block_of);
+	jit_flow_done(&flow);
+	return -ENOMEM;
 }
 
 void jit_flow_done(struct jit_flow *flow)
 {
-	mem_free(flow->is_target);
 	mem_free(flow->reads);
 	*flow = (struct jit_flow){0};
 }

@@ -11,6 +11,7 @@ struct jit_flow {
 	u8 *is_target;	     /* some jump leads to instruction i, or a function begins there */
 	u16 *reads, *writes; /* registers, as bits, of instruction i */
 	u16 *live;	     /* registers, as bits, that may be read after instruction i */
+	bool is_crossed;     /* some jump leads from one function into another */
 };
 
 /* -ENOMEM. */

@@ -5,9 +5,16 @@
 #include "base/bug.h"
 #include "jit/target.h"
 
-bool jit_has_helper(const struct jit *jit, s32 id)
+static const struct hlp_proto *find_helper(const struct skep *inst, u64 id)
 {
-	return id >= 0 && (u32)id < jit->helper_cnt && jit->helpers[id] && jit->helpers[id]->fn;
+	if (!inst || id >= inst->helper_cnt || !inst->helpers[id] || !inst->helpers[id]->fn)
+		return NULL;
+	return inst->helpers[id];
+}
+
+const struct hlp_proto *jit_helper(const struct jit *jit, s32 id)
+{
+	return find_helper(jit->inst, (u64)(s64)id);
 }
 
 static u64 no_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
@@ -15,7 +22,9 @@ static u64 no_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 	skep_bug("unverified code called a helper that does not exist");
 }
 
-hlp_fn jit_find_helper(const struct hlp_proto *const *helpers, u64 cnt, u64 id)
+hlp_fn jit_find_helper(const struct skep *inst, u64 id)
 {
-	return id < cnt && helpers[id] && helpers[id]->fn ? helpers[id]->fn : no_helper;
+	const struct hlp_proto *proto = find_helper(inst, id);
+
+	return proto ? proto->fn : no_helper;
 }

@@ -81,34 +81,6 @@ static void describe(struct jit *jit, u32 start, u32 end)
 	jit->uses_stack = (regs | reads) & 1 << BPF_REG_10;
 }
 
-/* Unverified code may jump from one function into another: then all have the same frame. */
-static bool has_crossing(const struct prog_code *code, u32 sub)
-{
-	const u32 start = code->subs[sub].start, end = sub_end(code, sub);
-	u32 last = start;
-
-	for (u32 i = start; i < end; i++) {
-		const struct bpf_insn *insn = &code->insns[i];
-		const s64 target = (s64)i + 1 + isa_jump_off(insn);
-
-		last = i;
-		if (isa_is_jump(insn) && (target < start || target >= end))
-			return true;
-		i += isa_is_lddw(insn);
-	}
-	return code->insns[last].code != (BPF_JMP | BPF_EXIT) &&
-	       code->insns[last].code != (BPF_JMP | BPF_JA) &&
-	       code->insns[last].code != (BPF_JMP32 | BPF_JA);
-}
-
-static bool any_crossing(const struct prog_code *code)
-{
-	for (u32 sub = 0; sub < code->sub_cnt; sub++)
-		if (has_crossing(code, sub))
-			return true;
-	return false;
-}
-
 static bool has_tail_call(const struct prog_code *code)
 {
 	for (u32 i = 0; i < code->insn_cnt; i++) {
@@ -124,7 +96,8 @@ static void compile_sub(struct jit *jit, u32 *insn_off)
 	const struct prog_code *code = jit->code;
 	u32 i = code->subs[jit->sub].start, len;
 
-	if (jit->is_crossed)
+	/* unverified code may jump from one function into another: then all have the same frame */
+	if (jit->flow.is_crossed)
 		describe(jit, 0, code->insn_cnt);
 	else
 		describe(jit, i, sub_end(code, jit->sub));
@@ -180,11 +153,10 @@ static int compile(struct jit *jit, u32 *sub_off, u32 *insn_off)
 	int err;
 
 	jit->has_tail_call = has_tail_call(jit->code);
-	jit->is_crossed = any_crossing(jit->code);
 	jit_target->entry(jit);
 	for (jit->sub = 0; jit->sub < jit->code->sub_cnt && !jit->err; jit->sub++) {
 		/* what falls into the function is past its prologue already */
-		if (jit->sub && jit->is_crossed)
+		if (jit->sub && jit->flow.is_crossed)
 			jit_target->jump(jit, jit->code->subs[jit->sub].start);
 		sub_off[jit->sub] = jit->out.len;
 		compile_sub(jit, insn_off);
@@ -196,13 +168,11 @@ static int compile(struct jit *jit, u32 *sub_off, u32 *insn_off)
 	return err ? err : jit_target->finish(jit, offs, cnts, ARRAY_SIZE(offs));
 }
 
-static int compile_with(struct jit_arena *arena, const struct prog_code *code,
-	const struct hlp_proto *const *helpers, u32 helper_cnt, u32 features,
+static int compile_with(const struct prog_code *code, const struct skep *inst, u32 features,
 	struct prog_image *ret_image)
 {
 	struct jit jit = {.code = code,
-		.helpers = helpers,
-		.helper_cnt = helper_cnt,
+		.inst = inst,
 		.features = features,
 		.room = (size_t)code->insn_cnt * jit_target->insn_len_max + ENTRY_LEN_MAX};
 	u32 *sub_off = mem_array(code->sub_cnt, sizeof(*sub_off));
@@ -214,7 +184,8 @@ static int compile_with(struct jit_arena *arena, const struct prog_code *code,
 		goto free_all;
 	err = jit_flow_init(code, &jit.flow);
 	if (!err)
-		err = jit_mem_reserve(arena, jit.room, (const void *)(uintptr_t)jit_compile, mem);
+		err = jit_mem_reserve(inst ? inst->code : NULL, jit.room,
+			(const void *)(uintptr_t)jit_compile, mem);
 	if (err)
 		goto free_all;
 	jit.base = mem->code;
@@ -247,18 +218,18 @@ free_work:
 	return err;
 }
 
-int jit_compile(struct jit_arena *arena, const struct prog_code *code,
-	const struct hlp_proto *const *helpers, u32 helper_cnt, struct prog_image *ret_image)
+int jit_compile(
+	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image)
 {
 	if (!jit_target)
 		return -ENOSYS;
-	return compile_with(arena, code, helpers, helper_cnt, JIT_FUSE | jit_target->detect(), ret_image);
+	return compile_with(code, inst, JIT_FUSE | jit_target->detect(), ret_image);
 }
 
-int jit_compile_plain(struct jit_arena *arena, const struct prog_code *code,
-	const struct hlp_proto *const *helpers, u32 helper_cnt, struct prog_image *ret_image)
+int jit_compile_plain(
+	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image)
 {
-	return jit_target ? compile_with(arena, code, helpers, helper_cnt, 0, ret_image) : -ENOSYS;
+	return jit_target ? compile_with(code, inst, 0, ret_image) : -ENOSYS;
 }
 
 void jit_free(struct prog_image *image)

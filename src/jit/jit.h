@@ -17,14 +17,15 @@ int jit_arena_new(struct jit_arena **ret_arena);
 /* All images of it must have been freed. Takes NULL. */
 void jit_arena_free(struct jit_arena *arena);
 
-/* Compiles code into arena, or, with NULL, into memory of its own. helpers is the instance's registry: calls of ids outside of it or without a function are
- * -EINVAL. ret_image owns its memory until jit_free. -ENOSYS: no JIT for this machine; -ENOMEM; -EINVAL: an
- * instruction the JIT does not know; -EACCES: the host forbids executable memory. Thread-safe. */
-int jit_compile(struct jit_arena *arena, const struct prog_code *code,
-	const struct hlp_proto *const *helpers, u32 helper_cnt, struct prog_image *ret_image);
+/* Compiles code for inst, whose registry of helpers it calls and whose arena it lies in; calls of what is not
+ * there are -EINVAL. inst NULL: no helpers, and memory of its own, as without an arena. ret_image owns its memory
+ * until jit_free. -ENOSYS: no JIT for this machine; -ENOMEM; -EINVAL: an instruction the JIT does not know;
+ * -EACCES: the host forbids executable memory. Thread-safe. */
+int jit_compile(
+	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image);
 /* The same one instruction at a time and for any processor of this kind: what tests compare with. */
-int jit_compile_plain(struct jit_arena *arena, const struct prog_code *code,
-	const struct hlp_proto *const *helpers, u32 helper_cnt, struct prog_image *ret_image);
+int jit_compile_plain(
+	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image);
 /* Takes an image that was never filled too. */
 void jit_free(struct prog_image *image);
 

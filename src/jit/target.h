@@ -6,6 +6,7 @@
 #define JIT_TARGET_H
 
 #include "base/buf.h"
+#include "core/inst.h"
 #include "core/prog.h"
 #include "jit/flow.h"
 
@@ -25,8 +26,7 @@ struct jit_fixup {
 
 struct jit {
 	const struct prog_code *code;
-	const struct hlp_proto *const *helpers;
-	u32 helper_cnt;
+	const struct skep *inst;
 	u32 features; /* what the machine's detect found and the caller left */
 	struct jit_flow flow;
 	const u8 *base; /* where the code will lie: [base, base + room) */
@@ -45,7 +45,6 @@ struct jit {
 	bool has_call;	 /* it calls, so its stack is kept aligned */
 	bool has_may_goto;
 	/* the program */
-	bool is_crossed; /* some jump leads from one function into another */
 	bool has_tail_call;
 	int err; /* first -ENOMEM or -EINVAL */
 };
@@ -78,10 +77,10 @@ extern const struct jit_target *const jit_target;
 
 /* Notes that the bytes at `at` (an offset in jit->out) depend on where target lies. */
 void jit_add_fixup(struct jit *jit, u32 at, u64 target, enum jit_fix kind);
-/* Is there a function behind the helper with this number? */
-bool jit_has_helper(const struct jit *jit, s32 id);
+/* What a call's imm names; NULL: none, or without a function. */
+const struct hlp_proto *jit_helper(const struct jit *jit, s32 id);
 /* The function of a helper's number, never NULL: code calls it for a call by register. */
-hlp_fn jit_find_helper(const struct hlp_proto *const *helpers, u64 cnt, u64 id);
+hlp_fn jit_find_helper(const struct skep *inst, u64 id);
 /* Can all of the code reach addr with a signed distance of 32 bits? */
 bool jit_is_near(const struct jit *jit, const void *addr);
 

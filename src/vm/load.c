@@ -90,7 +90,7 @@ static int compile(struct prog *prog)
 
 	if (!inst->use_jit)
 		return 0;
-	err = jit_compile(inst->code, &prog->code, inst->helpers, inst->helper_cnt, &prog->image);
+	err = jit_compile(&prog->code, inst, &prog->image);
 	if (err == -ENOMEM || !err)
 		return err;
 	sink_emit(&inst->sink, SINK_INFO, "program '%s' is interpreted: the JIT gave %s",

@@ -289,7 +289,7 @@ static int make_code(const struct bytes *text, u32 entry, u32 mem_len, struct pr
 static int run_jit(const struct prog_code *code, void *mem, struct run *run, u64 *ret_r0)
 {
 	struct prog_image image = {0};
-	int err = jit_compile(NULL, code, helpers, HELPER_CNT, &image);
+	int err = jit_compile(code, run->inst, &image);
 
 	if (err)
 		return fail("the JIT refuses the program", strerror(-err));

@@ -65,9 +65,8 @@ static void call_register(struct jit *jit, enum a64_reg reg)
 	a64_pair(out, A64_STORE, X2, X3, SP, 16);
 	a64_mem(out, A64_STORE, 8, X4, SP, 32);
 	a64_mov_rr(out, true, TMP, reg);
-	a64_mov_ri(out, X0, (uintptr_t)jit->helpers);
-	a64_mov_ri(out, X1, jit->helper_cnt);
-	a64_mov_rr(out, true, X2, TMP);
+	a64_mov_ri(out, X0, (uintptr_t)jit->inst);
+	a64_mov_rr(out, true, X1, TMP);
 	call_address(jit, (const void *)(uintptr_t)jit_find_helper);
 	a64_mov_rr(out, true, CALL, X0);
 	a64_mem(out, A64_LOAD, 8, X4, SP, 32);
@@ -80,6 +79,7 @@ static void call_register(struct jit *jit, enum a64_reg reg)
 
 void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
+	const struct hlp_proto *proto;
 	struct buf *out = &jit->out;
 
 	if (BPF_SRC(insn->code) == BPF_X) {
@@ -90,7 +90,8 @@ void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		jit_add_fixup(jit, a64_bl(out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
 		return;
 	}
-	if (insn->src_reg || !jit_has_helper(jit, insn->imm)) {
+	proto = jit_helper(jit, insn->imm);
+	if (insn->src_reg || !proto) {
 		jit->err = -EINVAL;
 		return;
 	}
@@ -99,6 +100,6 @@ void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		return;
 	}
 	a64_mov_rr(out, true, X5, RUN);
-	call_address(jit, (const void *)(uintptr_t)jit->helpers[insn->imm]->fn);
+	call_address(jit, (const void *)(uintptr_t)proto->fn);
 	a64_mov_rr(out, true, a64_reg_of(BPF_REG_0), X0);
 }

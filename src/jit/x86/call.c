@@ -56,9 +56,8 @@ static void call_register(struct jit *jit, enum x86_reg reg)
 	x86_mov_rr(out, true, TMP, reg);
 	for (u32 i = 0; i < ARRAY_SIZE(args); i++)
 		x86_push(out, args[i]);
-	x86_mov_ri(out, RDI, (uintptr_t)jit->helpers);
-	x86_mov_ri(out, RSI, jit->helper_cnt);
-	x86_mov_rr(out, true, RDX, TMP);
+	x86_mov_ri(out, RDI, (uintptr_t)jit->inst);
+	x86_mov_rr(out, true, RSI, TMP);
 	x86_call_address(jit, (const void *)(uintptr_t)jit_find_helper);
 	x86_mov_rr(out, true, TMP, RAX);
 	for (u32 i = ARRAY_SIZE(args); i-- > 0;)
@@ -69,6 +68,7 @@ static void call_register(struct jit *jit, enum x86_reg reg)
 
 void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
+	const struct hlp_proto *proto;
 	struct buf *out = &jit->out;
 
 	if (BPF_SRC(insn->code) == BPF_X) {
@@ -79,7 +79,8 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		jit_add_fixup(jit, x86_call(out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
 		return;
 	}
-	if (insn->src_reg || !jit_has_helper(jit, insn->imm)) {
+	proto = jit_helper(jit, insn->imm);
+	if (insn->src_reg || !proto) {
 		jit->err = -EINVAL;
 		return;
 	}
@@ -87,8 +88,8 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		tail_call(jit);
 		return;
 	}
-	if (jit->features & JIT_FUSE && x86_inline_helper(jit, jit->helpers[insn->imm]))
+	if (jit->features & JIT_FUSE && x86_inline_helper(jit, proto))
 		return;
 	x86_mov_rr(out, true, R9, RUN);
-	x86_call_address(jit, (const void *)(uintptr_t)jit->helpers[insn->imm]->fn);
+	x86_call_address(jit, (const void *)(uintptr_t)proto->fn);
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "core/inst.h"
 #include "jit/jit.h"
 
 enum {
@@ -95,7 +96,7 @@ static void far_jumps_lead_where_near_ones_do(void **state)
 	assert_non_null(code.insns);
 	for (u32 row = 0; row < ARRAY_SIZE(rows); row++) {
 		write_program(code.insns, row);
-		assert_int_equal(jit_compile(NULL, &code, NULL, 0, &image), 0);
+		assert_int_equal(jit_compile(&code, NULL, &image), 0);
 		assert_true(image.len > IMAGE_LEN_MIN);
 		assert_int_equal(image.entry((void *)7, &run), rows[row].is_taken ? 11 : 2);
 		jit_free(&image);
@@ -138,6 +139,7 @@ static void helpers_are_called_near_and_far(void **state)
 {
 	const struct hlp_proto protos[] = {{.fn = negate}, {.fn = map_far_away(negate)}};
 	const struct hlp_proto *const helpers[] = {NULL, &protos[0], &protos[1]};
+	const struct skep inst = {.helpers = helpers, .helper_cnt = ARRAY_SIZE(helpers)};
 	struct bpf_insn insns[] = {
 		mov(1, -41), {.code = BPF_JMP | BPF_CALL}, {.code = BPF_JMP | BPF_EXIT}};
 	struct prog_sub sub = {0, 0};
@@ -147,7 +149,7 @@ static void helpers_are_called_near_and_far(void **state)
 
 	for (u32 i = 0; i < ARRAY_SIZE(images); i++) {
 		insns[1].imm = (s32)i + 1;
-		assert_int_equal(jit_compile(NULL, &code, helpers, ARRAY_SIZE(helpers), &images[i]), 0);
+		assert_int_equal(jit_compile(&code, &inst, &images[i]), 0);
 		assert_int_equal(images[i].entry(NULL, &run), 41);
 	}
 	assert_true(images[1].len > images[0].len);

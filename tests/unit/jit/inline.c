@@ -48,7 +48,7 @@ static void compile(struct skep *inst, const struct map *map, struct prog_image 
 		0);
 	code.insns[1].imm = (s32)addr;
 	code.insns[2].imm = (s32)(addr >> 32);
-	assert_int_equal(jit_compile(NULL, &code, inst->helpers, inst->helper_cnt, ret_image), 0);
+	assert_int_equal(jit_compile(&code, inst, ret_image), 0);
 	mem_free(code.insns);
 }
 
@@ -119,7 +119,7 @@ static void a_program_knows_its_cpu(void **state)
 
 	assert_int_equal(vm_inst_init(&inst, &opts), 0);
 	assert_int_equal(isa_asm("call 8\nexit\n", &code.insns, &code.insn_cnt, NULL), 0);
-	assert_int_equal(jit_compile(NULL, &code, inst.helpers, inst.helper_cnt, &image), 0);
+	assert_int_equal(jit_compile(&code, &inst, &image), 0);
 	for (u32 cpu = 0; cpu < CPU_CNT; cpu++)
 		assert_int_equal(image.entry(NULL, &inst.runs[cpu]), cpu);
 	jit_free(&image);

@@ -28,6 +28,7 @@ static const struct hlp_proto sum_proto = {.id = 1, .name = "sum", .fn = sum_arg
 static const struct hlp_proto aligned_proto = {.id = 2, .name = "aligned", .fn = is_aligned};
 static const struct hlp_proto absent_proto = {.id = 3, .name = "absent"};
 static const struct hlp_proto *const helpers[] = {NULL, &sum_proto, &aligned_proto, &absent_proto};
+static const struct skep inst = {.helpers = helpers, .helper_cnt = ARRAY_SIZE(helpers)};
 
 static int compile(
 	const char *text, struct prog_sub *subs, u32 sub_cnt, struct prog_image *ret_image)
@@ -39,7 +40,7 @@ static int compile(
 	if (res)
 		fail_msg("%s", buf_text(&err));
 	buf_done(&err);
-	res = jit_compile(NULL, &code, helpers, ARRAY_SIZE(helpers), ret_image);
+	res = jit_compile(&code, &inst, ret_image);
 	mem_free(code.insns);
 	return res;
 }
@@ -156,7 +157,7 @@ static void every_failing_allocation_is_enomem(void **state)
 	assert_int_equal(isa_asm(text, &code.insns, &code.insn_cnt, NULL), 0);
 	for (; res; cnt++) {
 		mem_fail_at(cnt + 1);
-		res = jit_compile(NULL, &code, helpers, ARRAY_SIZE(helpers), &image);
+		res = jit_compile(&code, &inst, &image);
 		if (res)
 			assert_int_equal(res, -ENOMEM);
 		assert_int_equal(res != 0, mem_did_fail());

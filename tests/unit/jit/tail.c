@@ -78,7 +78,7 @@ static struct prog *add(struct fixture *fix, u32 slot, const char *text, u32 sec
 	prog->code.sub_cnt = second ? 2 : 1;
 	prog->maps = fix->maps;
 	prog->map_cnt = 1;
-	assert_int_equal(jit_compile(NULL, &prog->code, helpers, ARRAY_SIZE(helpers), &prog->image), 0);
+	assert_int_equal(jit_compile(&prog->code, &fix->inst, &prog->image), 0);
 	fix->slots[slot] = prog;
 	return prog;
 }
