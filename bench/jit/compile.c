@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "core/inst.h"
 #include "jit/jit.h"
 
 enum { ROUNDS = 51, PROGS_MAX = 64, INSN_MAX = 16384 };
