@@ -61,10 +61,10 @@ struct skep {
 	 * helpers that fill such fields. NULL: nothing fills them. */
 	void (*release_field)(struct map *map, const struct btf_field *field, void *at);
 
-	struct jit_arena *code; /* of compiled programs; set by vm */
+	struct jit_arena *code;			   /* of compiled programs; set by vm */
 	void (*free_code)(struct jit_arena *code); /* NULL: nothing to free */
-	struct net *net; /* devices; owned by layer net */
-	void *sys;	 /* pins and descriptors; owned by layer sys */
+	struct net *net;			   /* devices; owned by layer net */
+	void *sys;				   /* pins and descriptors; owned by layer sys */
 	/* Set by net: has the device this receive queue? 0, -ENODEV, -EINVAL. NULL: no devices. */
 	int (*check_rxq)(struct skep *inst, u32 ifindex, u32 queue);
 	/* Set by sys: drops the references of objects whose last descriptor was closed. NULL: none. */

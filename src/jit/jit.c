@@ -218,8 +218,7 @@ free_work:
 	return err;
 }
 
-int jit_compile(
-	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image)
+int jit_compile(const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image)
 {
 	if (!jit_target)
 		return -ENOSYS;

@@ -571,8 +571,7 @@ static int compare(struct draw *d, struct run *run, struct tally *tally)
 		return 1;
 	}
 	for (u32 i = 0; i < 2; i++) {
-		err = i ? jit_compile_plain(&code, NULL, &image)
-			: jit_compile(&code, NULL, &image);
+		err = i ? jit_compile_plain(&code, NULL, &image) : jit_compile(&code, NULL, &image);
 		if (err == -ENOSYS)
 			break;
 		if (err) {
