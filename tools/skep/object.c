@@ -8,19 +8,17 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "object_check.h"
+#include "object/check.h"
+#include "object/log.h"
+#include "object/read.h"
 #include "out.h"
-
-enum { FILE_MAX = 256 << 20 };
 
 __attribute__((format(printf, 3, 4))) static int say(
 	int err, struct port_text *ret, const char *fmt, ...)
@@ -31,57 +29,6 @@ __attribute__((format(printf, 3, 4))) static int say(
 	vsnprintf(ret->text, sizeof(ret->text), fmt, ap);
 	va_end(ap);
 	return err;
-}
-
-static int read_whole(int fd, const char *path, u8 *data, size_t len, struct port_text *err)
-{
-	size_t have = 0;
-
-	while (have < len) {
-		ssize_t got = pread(fd, data + have, len - have, (off_t)have);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return say(-EIO, err, "%s cannot be read: %s", path,
-				got ? strerror(errno) : "it became shorter meanwhile");
-		have += (size_t)got;
-	}
-	return 0;
-}
-
-/* The file as it is now: what is checked is what libbpf gets. */
-static int read_file(const char *path, u8 **ret_data, size_t *ret_len, struct port_text *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret = 0;
-	struct stat st;
-	u8 *data;
-
-	if (fd < 0 || fstat(fd, &st))
-		ret = say(-errno, err, "%s: %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		ret = say(-EINVAL, err, "%s is no file: name an object that clang made", path);
-	else if (st.st_size > FILE_MAX)
-		ret = say(-E2BIG, err, "%s is too large for an object: %lld bytes (limit %d)", path,
-			(long long)st.st_size, FILE_MAX);
-	if (ret)
-		goto out;
-	data = mem_alloc((size_t)st.st_size);
-	if (!data) {
-		ret = say(-ENOMEM, err, "%s cannot be read: not enough memory", path);
-		goto out;
-	}
-	ret = read_whole(fd, path, data, (size_t)st.st_size, err);
-	if (ret) {
-		mem_free(data);
-		goto out;
-	}
-	*ret_data = data;
-	*ret_len = (size_t)st.st_size;
-out:
-	if (fd >= 0)
-		close(fd);
-	return ret;
 }
 
 /* What libbpf says last is often that it failed; why stands above. */
@@ -154,7 +101,7 @@ int object_try_open(const char *path, struct bpf_object **ret, struct port_text 
 	int ret_err;
 
 	out_bpf_forget(NULL);
-	ret_err = read_file(path, &data, &len, err);
+	ret_err = object_read(path, &data, &len, err);
 	if (ret_err)
 		return ret_err;
 	ret_err = open_checked(path, data, len, ret, err);
@@ -169,7 +116,7 @@ int object_types(const char *path, struct btf **ret, struct port_text *err)
 	u32 types_len = 0;
 	size_t len = 0;
 	u8 *data = NULL;
-	int ret_err = read_file(path, &data, &len, err);
+	int ret_err = object_read(path, &data, &len, err);
 
 	if (ret_err)
 		return ret_err;
@@ -190,34 +137,14 @@ int object_types(const char *path, struct btf **ret, struct port_text *err)
 	return ret_err;
 }
 
-/* Programs for which libbpf reads the kernel's types. */
-static bool needs_kernel_types(const struct bpf_program *p)
-{
-	enum bpf_prog_type type = bpf_program__type(p);
-
-	return bpf_program__autoload(p) &&
-	       (type == BPF_PROG_TYPE_STRUCT_OPS || type == BPF_PROG_TYPE_LSM ||
-		       type == BPF_PROG_TYPE_TRACING);
-}
-
 int object_load(struct bpf_object *object)
 {
-	const struct bpf_program *p = NULL;
-	const struct bpf_map *map, *ops = NULL;
+	struct port_text why;
+	int err = object_can_load(object, &why);
 
-	bpf_object__for_each_map(map, object)
-	{
-		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
-			ops = map;
-	}
-	while (ops && (p = bpf_object__next_program(object, (struct bpf_program *)p)))
-		if (needs_kernel_types(p))
-			break;
-	/* libbpf looks for the map in the kernel's types without having read them. */
-	if (ops && !p) {
-		out_bpf_add("struct_ops map %s needs one of its programs: load them together",
-			bpf_map__name(ops));
-		return -EOPNOTSUPP;
+	if (err) {
+		out_bpf_add("%s", why.text);
+		return err;
 	}
 	return bpf_object__load(object);
 }
@@ -230,71 +157,9 @@ int object_open(struct tool *t, const char *path, struct bpf_object **ret)
 	return err ? fail(t, "%s", text.text) : 0;
 }
 
-/* A complaint may follow the instruction on its line: "8: (5d) if ... infinite loop detected". */
-static const char *past_insn(const char *line, const char *end)
-{
-	static const char *const complaints[] = {"infinite loop detected"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(complaints); i++) {
-		const char *at = memmem(
-			line, (size_t)(end - line), complaints[i], strlen(complaints[i]));
-
-		if (at)
-			return at;
-	}
-	return line;
-}
-
-bool object_log_is_noise(const char *line)
-{
-	static const char *const noise[] = {"processed ", "verification time ", "stack depth ",
-		"max_states", "-- END", "mark_precise", "peak_states", "cur state:", "old state:"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(noise); i++)
-		if (!strncmp(line, noise[i], strlen(noise[i])))
-			return true;
-	return false;
-}
-
-const char *object_log_reason(const char *log, size_t *ret_len)
-{
-	const char *end = log + strlen(log), *line;
-
-	for (; end > log; end = line) {
-		while (end > log && end[-1] == '\n')
-			end--;
-		for (line = end; line > log && line[-1] != '\n';)
-			line--;
-		if (end > line && !object_log_is_noise(line)) {
-			line = past_insn(line, end);
-			*ret_len = (size_t)(end - line);
-			return line;
-		}
-	}
-	return NULL;
-}
-
-/*
- * The log libbpf printed between its BEGIN and END marks, or NULL. The text is not changed; the log
- * runs up to ret_end.
- */
-static const char *find_log(const char *text, const char **ret_end)
-{
-	static const char begin[] = "-- BEGIN PROG LOAD LOG --\n",
-			  end[] = "-- END PROG LOAD LOG --";
-	const char *from = strstr(text, begin), *to;
-
-	if (!from)
-		return NULL;
-	from += sizeof(begin) - 1;
-	to = strstr(from, end);
-	*ret_end = to ? to : from + strlen(from);
-	return from;
-}
-
 int object_load_failed(struct tool *t, const char *path, const char *prog, int err)
 {
-	const char *text = out_bpf_text(t), *end, *log = find_log(text, &end), *reason;
+	const char *text = out_bpf_text(t), *end, *log = object_log_find(text, &end), *reason;
 	char copy[1024];
 	size_t len;
 

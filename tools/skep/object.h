@@ -38,12 +38,5 @@ int object_load_one(struct tool *t, struct bpf_object *object, const char *path,
 int object_load_failed(struct tool *t, const char *path, const char *prog, int err);
 /* libbpf's last complaint, without its prefix and the newline; "" when it said nothing. */
 const char *object_libbpf_reason(struct tool *t, char *buf, size_t len);
-/* Statistics and states: lines of a log that are no complaint. */
-bool object_log_is_noise(const char *line);
-/*
- * The verifier's last complaint: the last line of a log that is not statistics. Not terminated: its
- * length goes to ret_len. NULL when the log is empty.
- */
-const char *object_log_reason(const char *log, size_t *ret_len);
 
 #endif

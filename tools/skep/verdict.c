@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "object.h"
+#include "object/log.h"
 #include "out.h"
 #include "verify.h"
 

@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "object.h"
+#include "object/log.h"
 #include "out.h"
 
 enum { STATUS_REJECTED = 1, STATUS_UNREADABLE = 2, LOG_STATS = 4, LOG_MAX = 64 << 20 };

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "object.h"
+#include "object/log.h"
 
 /* A whole ELF header, as clang's, with no section behind it. */
 static const Elf64_Ehdr good = {

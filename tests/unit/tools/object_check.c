@@ -21,7 +21,7 @@
 
 #include "base/mem.h"
 #include "object.h"
-#include "object_check.h"
+#include "object/check.h"
 
 /* Texts of sections and symbols, of BTF and its records: one table for all. */
 #define NAMES(X)                                                                                   \

@@ -3,7 +3,7 @@
  * program calls into that program; so a file of a megabyte can ask for hours and for all memory.
  * What it would do is estimated from the counts, generously, and refused where no real object goes.
  */
-#include "object_file.h"
+#include "object/file.h"
 
 enum {
 	SUBPROGS_MAX = 4096,   /* called one by another: one level of recursion each */

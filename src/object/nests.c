@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 #include "btf/btf.h"
-#include "object_file.h"
+#include "object/file.h"
 
 enum {
 	NEST_MAX = 128, /* types inside each other; the kernel takes 32 */

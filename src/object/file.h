@@ -2,18 +2,18 @@
  * Inside the check of object files: the file and what has been found in it so far. Each step relies
  * on what the steps before it saw to be sound, in this order:
  *
- *	object_check.c    ELF header, section table, names       -> secs, the special sections
- *	object_syms.c     symbols, functions                     -> syms, funcs
- *	object_relocs.c   relocations of code and maps           -> code_relos
- *	object_btf.c      .BTF: types one by one and together    -> btf
- *	object_btf_ext.c  .BTF.ext: records of code              -> recs, core_relos
- *	object_data.c     sections of variables: maps, externs   -> vars, map_cnt
- *	object_work.c     how much of all this is too much
+ *	check.c    ELF header, section table, names       -> secs, the special sections
+ *	syms.c     symbols, functions                     -> syms, funcs
+ *	relocs.c   relocations of code and maps           -> code_relos
+ *	btf.c      .BTF: types one by one and together    -> btf
+ *	btf_ext.c  .BTF.ext: records of code              -> recs, core_relos
+ *	data.c     sections of variables: maps, externs   -> vars, map_cnt
+ *	work.c     how much of all this is too much
  *
  * Nothing in the file need be aligned: what is not bytes is read through copies.
  */
-#ifndef SKEP_OBJECT_FILE_H
-#define SKEP_OBJECT_FILE_H
+#ifndef OBJECT_FILE_H
+#define OBJECT_FILE_H
 
 #include <elf.h>
 #include <linux/bpf.h>

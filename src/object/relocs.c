@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
-#include "object_file.h"
+#include "object/file.h"
 
 enum { CALL = BPF_JMP | BPF_CALL, LDDW = BPF_LD | BPF_IMM | BPF_DW, RELO_BYTES = 8 };
 

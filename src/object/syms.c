@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "object_file.h"
+#include "object/file.h"
 
 enum { LDDW = BPF_LD | BPF_IMM | BPF_DW };
 

@@ -2,14 +2,14 @@
  * The ELF header and the section table: the file is whole, sections lie in it, their names are
  * texts, and those that libbpf knows by name are there once. The other steps follow from here.
  */
-#include "object_check.h"
+#include "object/check.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "object_file.h"
+#include "object/file.h"
 #include "port/port.h"
 
 enum {

@@ -4,8 +4,8 @@
  * before libbpf sees it, as far as libbpf relies on it and no further: what libbpf, the engine or
  * the kernel refuses by itself is left to them and their words.
  */
-#ifndef SKEP_OBJECT_CHECK_H
-#define SKEP_OBJECT_CHECK_H
+#ifndef OBJECT_CHECK_H
+#define OBJECT_CHECK_H
 
 #include "base/types.h"
 

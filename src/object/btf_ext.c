@@ -10,7 +10,7 @@
 #include <limits.h>
 
 #include "btf/btf.h"
-#include "object_file.h"
+#include "object/file.h"
 
 enum { ACCESS_MAX = 64 }; /* numbers in an access text */
 

@@ -2,13 +2,13 @@
  * .BTF as a compiler or bpftool wrote it, before libbpf and the kernel look: not yet what
  * BPF_BTF_LOAD demands (sizes of sections are missing, externs are no variables yet), but of one
  * piece: each type whole and of a known kind, each id and each name in range. How the types contain
- * each other is seen in object_nests.c.
+ * each other is seen in nests.c.
  */
 #include <errno.h>
 
 #include "base/mem.h"
 #include "btf/btf.h"
-#include "object_file.h"
+#include "object/file.h"
 
 /* What follows a type is in the rows of the kinds. */
 struct kind_row {

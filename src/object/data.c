@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "btf/btf.h"
-#include "object_file.h"
+#include "object/file.h"
 
 enum {
 	KCONFIG_MAX = 16 << 20, /* bytes of .kconfig variables */
