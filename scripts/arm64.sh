@@ -47,7 +47,7 @@ part() { # WHAT COMMAND...
 # cortex-a53 has no atomic instructions but loops of exclusive loads and stores
 for cpu in max cortex-a53; do
 	for program in tests/isa/skep-plugin tests/isa/isa_engines \
-		tests/unit/jit/jit_jit tests/unit/jit/jit_tail tests/unit/jit/jit_far; do
+		tests/unit/jit/jit_jit tests/unit/jit/jit_tail tests/unit/jit/jit_callback tests/unit/jit/jit_far; do
 		emulated $cpu "$dir/$program" >"$dir/$cpu-${program##*/}"
 		chmod +x "$dir/$cpu-${program##*/}"
 	done
@@ -56,6 +56,7 @@ for cpu in max cortex-a53; do
 	part "$cpu: drawn programs" "$dir/$cpu-isa_engines" "$programs"
 	part "$cpu: calls, frames, refusals" "$dir/$cpu-jit_jit"
 	part "$cpu: tail calls" "$dir/$cpu-jit_tail"
+	part "$cpu: callbacks, exceptions" "$dir/$cpu-jit_callback"
 	part "$cpu: far jumps" "$dir/$cpu-jit_far"
 done
 part "max: our cases, interpreter" "$runner" --plugin "$dir/max-skep-plugin" tests/isa/cases

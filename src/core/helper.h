@@ -135,4 +135,13 @@ static inline const struct hlp_proto *hlp_for(
 	return NULL;
 }
 
+/* Does the program give it a function to call back? */
+static inline bool hlp_takes_func(const struct hlp_proto *proto)
+{
+	for (int i = 0; i < HLP_ARG_MAX; i++)
+		if (HLP_KIND(proto->args[i]) == HLP_FUNC)
+			return true;
+	return false;
+}
+
 #endif

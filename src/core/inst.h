@@ -20,6 +20,7 @@ struct btf_field;
 struct map;
 struct map_type;
 struct hlp_proto;
+struct kfunc_proto;
 struct prog_type;
 struct core_kbtf;
 struct jit_arena;
@@ -50,6 +51,8 @@ struct skep {
 	u32 map_type_cnt;
 	const struct hlp_proto *const *helpers;
 	u32 helper_cnt;
+	const struct kfunc_proto *const *kfuncs; /* by the number in imm of a rewritten call */
+	u32 kfunc_cnt;
 	const struct prog_type *const *prog_types;
 	u32 prog_type_cnt;
 

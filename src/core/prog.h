@@ -6,7 +6,8 @@
  *   ld_imm64 of a map value (src_reg BPF_PSEUDO_MAP_VALUE) holds the value's address,
  *   ld_imm64 of a function (src_reg BPF_PSEUDO_FUNC)       holds the instruction index of it,
  *   call with src_reg 0                                    keeps the helper's id in imm,
- *   call with src_reg BPF_PSEUDO_CALL                      keeps the relative offset in imm;
+ *   call with src_reg BPF_PSEUDO_CALL                      keeps the relative offset in imm,
+ *   call with src_reg BPF_PSEUDO_KFUNC_CALL                has the number of its row in inst->kfuncs in imm;
  * src_reg stays, so that a dump can turn addresses back into ids. An engine executes exactly these.
  */
 #ifndef CORE_PROG_H
@@ -43,6 +44,9 @@ struct prog_code {
 	u32 insn_cnt;
 	struct prog_sub *subs;
 	u32 sub_cnt;
+	/* The function that an exception (bpf_throw) ends in, with the cookie as argument: an index of subs; 0:
+	 * none, and the cookie is the program's result. */
+	u32 exception_sub;
 };
 
 /* Machine code made from a prog_code by jit/. */

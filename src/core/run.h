@@ -6,12 +6,14 @@
 #ifndef CORE_RUN_H
 #define CORE_RUN_H
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "base/types.h"
 
 struct skep;
 struct prog;
+struct prog_code;
 struct run;
 
 /* A helper: five arguments in r1-r5, the CPU's state, the result for r0. */
@@ -63,7 +65,16 @@ struct run_fault {
 	bool is_write;
 };
 
-enum { RUN_REGION_MAX = 8 };
+enum { RUN_REGION_MAX = 16 };
+
+/* A callback as a program's register holds it: for interpreters the index of its first instruction, with this
+ * bit set; for the JIT the address of a function hlp_fn, where user space has the bit clear. */
+#define RUN_FUNC_INSN (1ULL << 63)
+
+static inline u64 run_func_of_insn(u32 insn_idx)
+{
+	return insn_idx | RUN_FUNC_INSN;
+}
 
 struct run {
 	struct skep *inst;
@@ -73,11 +84,47 @@ struct run {
 	struct run_redirect redirect;
 	u64 rand_state; /* of bpf_get_prandom_u32 */
 	u32 tail_calls; /* done in this run; the JIT counts them here */
+	/* The code that called a helper or kfunc which takes a callback: what its func belongs to. */
+	const struct prog_code *code;
+	/* Interpreters, while they run: a call of function func in run->code. */
+	u64 (*call_insns)(struct run *run, u64 func, const u64 args[5]);
+	void *engine; /* theirs */
+	/* The run ends (a fault, an exception): every callback gives 1 without being called. */
+	bool is_stopped;
+	u64 cookie;		  /* of the exception */
+	u64 unwind_sp, unwind_ip; /* the JIT: where an exception goes on */
 	/* checked mode only */
 	struct run_region regions[RUN_REGION_MAX];
 	u32 region_cnt;
 	u64 budget; /* instructions left; 0: unlimited */
 	struct run_fault fault;
 };
+
+/* Calls back function func of the program, in frames of its own, from a helper that was given it. A helper
+ * that loops must stop at a result that is not 0, and may hold no lock that the callback could want. */
+static inline u64 run_callback(struct run *run, u64 func, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+	const u64 args[5] = {a1, a2, a3, a4, a5};
+
+	if (run->is_stopped)
+		return 1;
+	if (func & RUN_FUNC_INSN)
+		return run->call_insns(run, func, args);
+	return ((hlp_fn)(uintptr_t)func)(a1, a2, a3, a4, a5, run);
+}
+
+/* A callback may use these bytes too, in checked mode, until run_revoke. -ENOSPC: too many at once. */
+static inline int run_grant(struct run *run, struct run_region region)
+{
+	if (run->region_cnt == RUN_REGION_MAX)
+		return -ENOSPC;
+	run->regions[run->region_cnt++] = region;
+	return 0;
+}
+
+static inline void run_revoke(struct run *run)
+{
+	run->region_cnt--;
+}
 
 #endif

@@ -11,4 +11,9 @@
 extern const struct hlp_proto *const hlp_table[];
 extern const u32 hlp_table_cnt;
 
+/* The kfuncs, in the order of their rows: an engine knows one by its place. */
+struct kfunc_proto;
+extern const struct kfunc_proto *const hlp_kfuncs[];
+extern const u32 hlp_kfunc_cnt;
+
 #endif

@@ -60,6 +60,15 @@ static bool is_string(const struct access *access, u64 addr, u64 *ret_len)
 	return false;
 }
 
+/* An instruction of the running code; of an ld_imm64 the first slot. */
+static bool is_func(const struct access *access, u64 value)
+{
+	const struct prog_code *code = access->code;
+
+	return (value & RUN_FUNC_INSN) && (value & ~RUN_FUNC_INSN) < code->insn_cnt &&
+	       code->insns[(u32)value].code;
+}
+
 /* Bytes that argument i points at. */
 static u64 arg_len(const struct hlp_proto *proto, u32 i, const struct map *map, const u64 *r)
 {
@@ -87,6 +96,7 @@ static bool may_pass(const struct access *access, const struct hlp_proto *proto,
 		return true;
 	switch (HLP_KIND(arg)) {
 	case HLP_CONST_MAP_PTR: is_fine = find_map(access, value, proto->maps); break;
+	case HLP_FUNC: is_fine = is_func(access, value); break;
 	case HLP_CTX: is_fine = value == (u64)(uintptr_t)access->ctx; break;
 	case HLP_CONST_STR: is_fine = is_string(access, value, &len); break;
 	case HLP_MAP_KEY:

@@ -12,6 +12,7 @@ struct access {
 	struct map *const *maps;
 	u32 map_cnt;
 	const void *ctx;
+	const struct prog_code *code; /* that a callback would be in */
 	u64 stack, stack_end;
 };
 

@@ -54,6 +54,9 @@ static int check_target(const struct prog_code *code, u32 idx, struct buf *why)
 
 	if (isa_is_jump(insn) && !is_target(code, (s64)idx + 1 + isa_jump_off(insn)))
 		return refuse(why, idx, "jumps out of the program");
+	if (isa_is_lddw(insn) && insn->src_reg == BPF_PSEUDO_FUNC &&
+		!is_target(code, (u32)insn->imm))
+		return refuse(why, idx, "names a function out of the program");
 	if (is_call && !is_target(code, (s64)idx + 1 + insn->imm))
 		return refuse(why, idx, "calls out of the program");
 	return 0;

@@ -10,34 +10,48 @@
 #include <string.h>
 
 #include "core/inst.h"
+#include "core/kfunc.h"
 #include "core/tail.h"
 #include "interp/access.h"
 #include "isa/isa.h"
 
-enum { SCRAMBLED = 0x5ca1ab1e };
+enum { SCRAMBLED = 0x5ca1ab1e, NO_MAIN = -1 };
 
 struct frame {
 	const struct bpf_insn *back; /* the call */
 	u64 saved[5];		     /* r6-r10: a program may have overwritten r10 */
 	u32 may_goto_left;
-	/* the caller's program: a tail call may have put another one in the callee's place */
+	/* the caller's program and the frame it began in: a tail call may have put another one in the
+	 * callee's place */
 	const struct prog_code *code;
 	struct map *const *maps;
 	u32 map_cnt;
+	s32 main;
+};
+
+/* A run with all its callbacks, which share frames, stack and budget. */
+struct machine {
+	struct run *run;
+	struct access access;
+	u64 left; /* instructions */
+	u32 depth, tails;
+	struct run_fault fault;
+	struct frame frames[PROG_FRAME_MAX];
+	_Alignas(8) u8 stack[PROG_FRAME_MAX][PROG_STACK_MAX];
 };
 
 /* Leaves the run with a fault at insn */
 #define FAULT(what, ...)                                                                           \
 	do {                                                                                       \
-		fault = (struct run_fault){.kind = RUN_FAULT_##what, __VA_ARGS__};                 \
-		goto out;                                                                          \
+		m->fault = (struct run_fault){.kind = RUN_FAULT_##what, __VA_ARGS__};              \
+		goto faulted;                                                                      \
 	} while (0)
 #define OP(id) do_##id:
 #define DISPATCH                                                                                   \
 	do {                                                                                       \
 		if ((u64)(insn - code->insns) >= code->insn_cnt || !labels[insn->code])            \
 			UNKNOWN;                                                                   \
-		if (!left--)                                                                       \
+		if (!m->left--)                                                                    \
 			FAULT(BUDGET, );                                                           \
 		goto *labels[insn->code];                                                          \
 	} while (0)
@@ -57,7 +71,7 @@ struct frame {
 #define UNKNOWN FAULT(INSN, )
 #define TOUCH(at, bytes, writes)                                                                   \
 	do {                                                                                       \
-		if (!access_may(&access, at, bytes, writes))                                       \
+		if (!access_may(&m->access, at, bytes, writes))                                    \
 			FAULT(ACCESS, .addr = (at), .len = (bytes), .is_write = (writes));         \
 	} while (0)
 #define TOUCH_ATOM(at, bytes, writes)                                                              \
@@ -75,47 +89,61 @@ struct frame {
 		if ((u64)(insn - code->insns) + 1 >= code->insn_cnt || insn[1].code)               \
 			UNKNOWN;                                                                   \
 	} while (0)
+#define FUNC(n) run_func_of_insn(n)
+/* A callback may have failed, or thrown. */
+#define CALL(proto)                                                                                \
+	do {                                                                                       \
+		m->access.code = code;                                                             \
+		if (!access_may_call(&m->access, proto, r, &m->fault))                             \
+			goto faulted;                                                              \
+		run->code = code;                                                                  \
+		r[0] = (proto)->fn(r[1], r[2], r[3], r[4], r[5], run);                             \
+		if (m->fault.kind)                                                                 \
+			goto out;                                                                  \
+		if (run->is_stopped)                                                               \
+			goto thrown;                                                               \
+		for (u32 reg = 1; reg <= HLP_ARG_MAX; reg++)                                       \
+			r[reg] = SCRAMBLED;                                                        \
+	} while (0)
 #define HELPER(id)                                                                                 \
 	do {                                                                                       \
 		proto = find_helper(run, (u64)(id));                                               \
 		if (!proto)                                                                        \
 			FAULT(CALL, .addr = (u64)(id));                                            \
-		if (!access_may_call(&access, proto, r, &fault))                                   \
-			goto out;                                                                  \
-		r[0] = proto->fn(r[1], r[2], r[3], r[4], r[5], run);                               \
-		for (u32 reg = 1; reg <= HLP_ARG_MAX; reg++)                                       \
-			r[reg] = SCRAMBLED;                                                        \
+		CALL(proto);                                                                       \
 	} while (0)
 #define HELPER_OF(id) HELPER(id)
+#define KFUNC(num)                                                                                 \
+	do {                                                                                       \
+		const struct kfunc_proto *kfunc = find_kfunc(run, (u32)(num));                     \
+		if (!kfunc)                                                                        \
+			FAULT(CALL, .addr = (u32)(num));                                           \
+		if (kfunc->kind == KFUNC_THROW) {                                                  \
+			run->cookie = r[1];                                                        \
+			goto thrown;                                                               \
+		}                                                                                  \
+		CALL(&kfunc->proto);                                                               \
+	} while (0)
 #define ENTER(n)                                                                                   \
 	do {                                                                                       \
-		if (depth + 1 >= PROG_FRAME_MAX)                                                   \
+		if (m->depth + 1 >= PROG_FRAME_MAX)                                                \
 			FAULT(DEPTH, );                                                            \
-		frames[depth] = (struct frame){.back = insn,                                       \
-			.may_goto_left = may_goto_left,                                            \
-			.code = code,                                                              \
-			.maps = access.maps,                                                       \
-			.map_cnt = access.map_cnt};                                                \
+		save_frame(m, insn, code, main, may_goto_left, &r[6]);                             \
 		may_goto_left = PROG_MAY_GOTO_MAX;                                                 \
-		memcpy(frames[depth].saved, &r[6], sizeof(frames[depth].saved));                   \
-		depth++;                                                                           \
-		r[10] = access.stack;                                                              \
-		access.stack -= PROG_STACK_MAX;                                                    \
-		memset((void *)(uintptr_t)access.stack, 0, PROG_STACK_MAX);                        \
+		r[10] = m->access.stack + PROG_STACK_MAX;                                          \
 		JUMP(n);                                                                           \
 	} while (0)
 #define LEAVE                                                                                      \
 	do {                                                                                       \
-		if (!depth)                                                                        \
+		if (m->depth == base)                                                              \
 			goto out;                                                                  \
-		depth--;                                                                           \
-		insn = frames[depth].back;                                                         \
-		code = frames[depth].code;                                                         \
-		access.maps = frames[depth].maps;                                                  \
-		access.map_cnt = frames[depth].map_cnt;                                            \
-		may_goto_left = frames[depth].may_goto_left;                                       \
-		memcpy(&r[6], frames[depth].saved, sizeof(frames[depth].saved));                   \
-		access.stack += PROG_STACK_MAX;                                                    \
+		m->depth--;                                                                        \
+		insn = m->frames[m->depth].back;                                                   \
+		code = m->frames[m->depth].code;                                                   \
+		main = m->frames[m->depth].main;                                                   \
+		may_goto_left = m->frames[m->depth].may_goto_left;                                 \
+		memcpy(&r[6], m->frames[m->depth].saved, sizeof(m->frames[0].saved));              \
+		leave_frame(m);                                                                    \
 		NEXT;                                                                              \
 	} while (0)
 /* r1-r3 are held against the helper's prototype before the array is read. */
@@ -125,9 +153,11 @@ struct frame {
 		proto = find_helper(run, BPF_FUNC_tail_call);                                      \
 		if (!proto)                                                                        \
 			FAULT(CALL, .addr = BPF_FUNC_tail_call);                                   \
-		if (!access_may_call(&access, proto, r, &fault))                                   \
-			goto out;                                                                  \
-		next = tail_call_target((const struct map *)(uintptr_t)r[2], (u32)r[3], &tails);   \
+		m->access.code = code;                                                             \
+		if (!access_may_call(&m->access, proto, r, &m->fault))                             \
+			goto faulted;                                                              \
+		next = tail_call_target(                                                           \
+			(const struct map *)(uintptr_t)r[2], (u32)r[3], &m->tails);                \
 		for (u32 reg = next ? 2 : 0; reg <= HLP_ARG_MAX; reg++)                            \
 			r[reg] = SCRAMBLED;                                                        \
 		if (!next)                                                                         \
@@ -135,9 +165,10 @@ struct frame {
 		code = &next->code;                                                                \
 		insn = code->insns;                                                                \
 		run->prog = next;                                                                  \
-		access.maps = next->maps;                                                          \
-		access.map_cnt = next->map_cnt;                                                    \
+		m->access.maps = next->maps;                                                       \
+		m->access.map_cnt = next->map_cnt;                                                 \
 		may_goto_left = PROG_MAY_GOTO_MAX;                                                 \
+		main = (s32)m->depth;                                                              \
 		DISPATCH;                                                                          \
 	} while (0)
 
@@ -150,34 +181,128 @@ static const struct hlp_proto *find_helper(const struct run *run, u64 id)
 	return inst->helpers[id];
 }
 
-u64 interp_run_checked(const struct prog_code *code, struct map *const *maps, u32 map_cnt,
-	void *ctx, struct run *run)
+static const struct kfunc_proto *find_kfunc(const struct run *run, u32 num)
+{
+	const struct skep *inst = run->inst;
+
+	return inst && num < inst->kfunc_cnt ? inst->kfuncs[num] : NULL;
+}
+
+/* The caller's state, and a fresh frame of stack below its own. */
+static void save_frame(struct machine *m, const struct bpf_insn *insn, const struct prog_code *code,
+	s32 main, u32 may_goto_left, const u64 *saved)
+{
+	m->frames[m->depth] = (struct frame){.back = insn,
+		.may_goto_left = may_goto_left,
+		.code = code,
+		.main = main,
+		.maps = m->access.maps,
+		.map_cnt = m->access.map_cnt};
+	memcpy(m->frames[m->depth].saved, saved, sizeof(m->frames[0].saved));
+	m->depth++;
+	m->access.stack -= PROG_STACK_MAX;
+	memset((void *)(uintptr_t)m->access.stack, 0, PROG_STACK_MAX);
+}
+
+static void leave_frame(struct machine *m)
+{
+	m->access.maps = m->frames[m->depth].maps;
+	m->access.map_cnt = m->frames[m->depth].map_cnt;
+	m->access.stack += PROG_STACK_MAX;
+}
+
+/* Runs from insn on in the frame that is there, with r1 to r5 from args. main: 0, or NO_MAIN for a callback. */
+static u64 run_from(struct machine *m, const struct prog_code *code, const struct bpf_insn *insn,
+	const u64 args[5], s32 main)
 {
 	static const void *const labels[256] = {
 #define INSN(id, opcode, ...) [opcode] = &&do_##id,
 #define INSN_MORE(...)
 #include "isa/insn.def"
 	};
-	_Alignas(8) u8 stack[PROG_FRAME_MAX][PROG_STACK_MAX];
-	struct frame frames[PROG_FRAME_MAX];
-	struct access access = {.run = run,
+	struct run *run = m->run;
+	const u32 base = m->depth;
+	const struct hlp_proto *proto;
+	u64 r[16] = {[1] = args[0],
+		args[1],
+		args[2],
+		args[3],
+		args[4],
+		[10] = m->access.stack + PROG_STACK_MAX};
+	u32 may_goto_left = PROG_MAY_GOTO_MAX;
+
+	DISPATCH;
+#include "interp/exec.def"
+/* An exception ends every frame up to the program's first; that of a callback ends the helper too. */
+thrown:
+	run->is_stopped = main == NO_MAIN;
+	if (main == NO_MAIN)
+		goto out;
+	for (; m->depth > (u32)main; leave_frame(m))
+		m->depth--;
+	r[0] = r[1] = run->cookie;
+	r[10] = m->access.stack + PROG_STACK_MAX;
+	if (!code->exception_sub)
+		LEAVE;
+	insn = &code->insns[code->subs[code->exception_sub].start];
+	DISPATCH;
+faulted:
+	m->fault.insn_idx = (u32)(insn - code->insns);
+	run->is_stopped = true;
+out:
+	for (; m->depth > base; leave_frame(m))
+		m->depth--;
+	return m->fault.kind ? 1 : r[0];
+}
+
+/* func was held against run->code by access_may_call. */
+static u64 call_insns(struct run *run, u64 func, const u64 args[5])
+{
+	struct machine *m = run->engine;
+	const struct prog_code *code = run->code;
+	u64 result;
+
+	if (m->depth + 1 >= PROG_FRAME_MAX) {
+		m->fault = (struct run_fault){.kind = RUN_FAULT_DEPTH, .insn_idx = (u32)func};
+		run->is_stopped = true;
+		return 1;
+	}
+	save_frame(m, NULL, code, NO_MAIN, 0, args);
+	result = run_from(m, code, &code->insns[(u32)func], args, NO_MAIN);
+	m->depth--;
+	leave_frame(m);
+	run->code = code;
+	return result;
+}
+
+u64 interp_run_checked(const struct prog_code *code, struct map *const *maps, u32 map_cnt,
+	void *ctx, struct run *run)
+{
+	const u64 args[5] = {(u64)(uintptr_t)ctx};
+	u64 (*const outer_call)(struct run *, u64, const u64 *) = run->call_insns;
+	void *const outer = run->engine;
+	const bool was_stopped = run->is_stopped;
+	struct machine m;
+	u64 result;
+
+	m.run = run;
+	m.access = (struct access){.run = run,
 		.maps = maps,
 		.map_cnt = map_cnt,
 		.ctx = ctx,
-		.stack = (u64)(uintptr_t)&stack[PROG_FRAME_MAX - 1],
-		.stack_end = (u64)(uintptr_t)&stack[PROG_FRAME_MAX]};
-	const struct hlp_proto *proto;
-	const struct bpf_insn *insn = code->insns;
-	struct run_fault fault = {.kind = RUN_FAULT_NONE};
-	u64 r[16] = {[1] = (u64)(uintptr_t)ctx, [10] = access.stack_end};
-	u64 left = run->budget ? run->budget : UINT64_MAX;
-	u32 depth = 0, may_goto_left = PROG_MAY_GOTO_MAX, tails = 0;
-
-	memset(&stack[PROG_FRAME_MAX - 1], 0, PROG_STACK_MAX);
-	DISPATCH;
-#include "interp/exec.def"
-out:
-	fault.insn_idx = fault.kind ? (u32)(insn - code->insns) : 0;
-	run->fault = fault;
-	return fault.kind ? 0 : r[0];
+		.stack = (u64)(uintptr_t)&m.stack[PROG_FRAME_MAX - 1],
+		.stack_end = (u64)(uintptr_t)&m.stack[PROG_FRAME_MAX]};
+	m.left = run->budget ? run->budget : UINT64_MAX;
+	m.depth = m.tails = 0;
+	m.fault = (struct run_fault){.kind = RUN_FAULT_NONE};
+	memset(m.stack[PROG_FRAME_MAX - 1], 0, PROG_STACK_MAX);
+	run->call_insns = call_insns;
+	run->engine = &m;
+	run->is_stopped = false;
+	result = run_from(&m, code, code->insns, args, 0);
+	run->call_insns = outer_call;
+	run->engine = outer;
+	run->is_stopped = was_stopped;
+	run->fault = m.fault;
+	return m.fault.kind ? 0 : result;
 }

@@ -1,5 +1,5 @@
 /*
- * Helpers by number, for every machine: at compile time for a call that names one, and from the code itself
+ * Helpers and kfuncs by number, for every machine: at compile time for a call that names one, and from the code itself
  * for a call by register, which only unverified programs have.
  */
 #include "base/bug.h"
@@ -15,6 +15,13 @@ static const struct hlp_proto *find_helper(const struct skep *inst, u64 id)
 const struct hlp_proto *jit_helper(const struct jit *jit, s32 id)
 {
 	return find_helper(jit->inst, (u64)(s64)id);
+}
+
+const struct kfunc_proto *jit_kfunc(const struct jit *jit, s32 num)
+{
+	if (!jit->inst || num < 0 || (u32)num >= jit->inst->kfunc_cnt)
+		return NULL;
+	return jit->inst->kfuncs[num];
 }
 
 static u64 no_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)

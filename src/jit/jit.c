@@ -79,6 +79,11 @@ static void describe(struct jit *jit, u32 start, u32 end)
 		if (jit->code->subs[sub].start >= start && jit->code->subs[sub].start < end)
 			jit->stack_depth = MAX(jit->stack_depth, jit->code->subs[sub].stack_depth);
 	jit->uses_stack = (regs | reads) & 1 << BPF_REG_10;
+	jit->is_boundary = jit->has_throw && !start;
+	if (jit->is_boundary) { /* the frames that an exception ends do not bring them back */
+		jit->saved_regs = saved;
+		jit->has_call = true;
+	}
 }
 
 static bool has_tail_call(const struct prog_code *code)
@@ -89,6 +94,41 @@ static bool has_tail_call(const struct prog_code *code)
 		i += isa_is_lddw(&code->insns[i]);
 	}
 	return false;
+}
+
+static bool has_throw(const struct jit *jit)
+{
+	const struct prog_code *code = jit->code;
+
+	for (u32 i = 0; i < code->insn_cnt; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+		const struct kfunc_proto *kfunc =
+			insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL
+				? jit_kfunc(jit, insn->imm)
+				: NULL;
+
+		if (kfunc && kfunc->kind == KFUNC_THROW)
+			return true;
+		i += isa_is_lddw(insn);
+	}
+	return false;
+}
+
+/* Functions whose address is loaded get a door for C. */
+static void compile_callbacks(struct jit *jit, u32 *door_off)
+{
+	const struct prog_code *code = jit->code;
+	bool is_loaded;
+
+	for (jit->sub = 0; jit->sub < code->sub_cnt && !jit->err; jit->sub++) {
+		is_loaded = false;
+		for (u32 i = 0; i < jit->fixup_cnt && !is_loaded; i++)
+			is_loaded = jit->fixups[i].kind == JIT_FIX_FUNC &&
+				    jit->fixups[i].target == code->subs[jit->sub].start;
+		door_off[jit->sub] = jit->out.len;
+		if (is_loaded)
+			jit_target->callback(jit);
+	}
 }
 
 static void compile_sub(struct jit *jit, u32 *insn_off)
@@ -126,8 +166,13 @@ static int find_sub(const struct prog_code *code, u32 start)
 	return -ENOENT;
 }
 
+/* Where functions, their doors for C, and instructions begin. */
+struct offsets {
+	u32 *sub, *door, *insn;
+};
+
 /* From instructions to byte offsets. */
-static int place_targets(struct jit *jit, const u32 *sub_off, const u32 *insn_off)
+static int place_targets(struct jit *jit, const struct offsets *offs)
 {
 	for (u32 i = 0; i < jit->fixup_cnt; i++) {
 		struct jit_fixup *fixup = &jit->fixups[i];
@@ -137,35 +182,43 @@ static int place_targets(struct jit *jit, const u32 *sub_off, const u32 *insn_of
 			continue;
 		if (fixup->target >= jit->code->insn_cnt)
 			return -EINVAL;
-		sub = fixup->kind == JIT_FIX_CALL ? find_sub(jit->code, fixup->target) : 0;
+		if (fixup->kind == JIT_FIX_JUMP) {
+			fixup->target = offs->insn[fixup->target];
+			continue;
+		}
+		sub = find_sub(jit->code, fixup->target);
 		if (sub < 0)
 			return -EINVAL;
-		fixup->target = fixup->kind == JIT_FIX_CALL ? sub_off[sub]
-							    : insn_off[fixup->target];
+		fixup->target = fixup->kind == JIT_FIX_FUNC ? offs->door[sub] : offs->sub[sub];
 	}
 	return 0;
 }
 
-static int compile(struct jit *jit, u32 *sub_off, u32 *insn_off)
+static int compile(struct jit *jit, const struct offsets *offs)
 {
-	u32 *offs[] = {sub_off, insn_off};
-	const u32 cnts[] = {jit->code->sub_cnt, jit->code->insn_cnt + 1};
+	u32 *arrays[] = {offs->sub, offs->door, offs->insn};
+	const u32 sub_cnt = jit->code->sub_cnt,
+		  cnts[] = {sub_cnt, sub_cnt, jit->code->insn_cnt + 1};
 	int err;
 
 	jit->has_tail_call = has_tail_call(jit->code);
+	jit->has_throw = has_throw(jit);
+	if (jit->has_throw && jit->flow.is_crossed)
+		return -EINVAL;
 	jit_target->entry(jit);
 	for (jit->sub = 0; jit->sub < jit->code->sub_cnt && !jit->err; jit->sub++) {
 		/* what falls into the function is past its prologue already */
 		if (jit->sub && jit->flow.is_crossed)
 			jit_target->jump(jit, jit->code->subs[jit->sub].start);
-		sub_off[jit->sub] = jit->out.len;
-		compile_sub(jit, insn_off);
+		offs->sub[jit->sub] = jit->out.len;
+		compile_sub(jit, offs->insn);
 	}
+	offs->insn[jit->code->insn_cnt] = jit->out.len;
+	compile_callbacks(jit, offs->door);
 	if (jit->err || jit->out.err)
 		return jit->err ? jit->err : -ENOMEM;
-	insn_off[jit->code->insn_cnt] = jit->out.len;
-	err = place_targets(jit, sub_off, insn_off);
-	return err ? err : jit_target->finish(jit, offs, cnts, ARRAY_SIZE(offs));
+	err = place_targets(jit, offs);
+	return err ? err : jit_target->finish(jit, arrays, cnts, ARRAY_SIZE(arrays));
 }
 
 static int compile_with(const struct prog_code *code, const struct skep *inst, u32 features,
@@ -175,12 +228,13 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 		.inst = inst,
 		.features = features,
 		.room = (size_t)code->insn_cnt * jit_target->insn_len_max + ENTRY_LEN_MAX};
-	u32 *sub_off = mem_array(code->sub_cnt, sizeof(*sub_off));
-	u32 *insn_off = mem_array(code->insn_cnt + 1, sizeof(*insn_off));
+	struct offsets offs = {.sub = mem_array(code->sub_cnt, sizeof(*offs.sub)),
+		.door = mem_array(code->sub_cnt, sizeof(*offs.door)),
+		.insn = mem_array(code->insn_cnt + 1, sizeof(*offs.insn))};
 	struct jit_mem *mem = mem_zalloc(sizeof(*mem));
 	int err = -ENOMEM;
 
-	if (!sub_off || !insn_off || !mem)
+	if (!offs.sub || !offs.door || !offs.insn || !mem)
 		goto free_all;
 	err = jit_flow_init(code, &jit.flow);
 	if (!err)
@@ -189,7 +243,7 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 	if (err)
 		goto free_all;
 	jit.base = mem->code;
-	err = compile(&jit, sub_off, insn_off);
+	err = compile(&jit, &offs);
 	skep_bug_if(!err && jit.out.len > jit.room, "the code is longer than the machine said");
 	if (!err)
 		err = jit_mem_fill(mem, jit.out.data, jit.out.len);
@@ -197,11 +251,11 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 		goto free_all;
 	*ret_image = (struct prog_image){
 		.entry = (u64(*)(void *, struct run *))(uintptr_t)mem->code,
-		.func0 = mem->code + sub_off[0],
+		.func0 = mem->code + offs.sub[0],
 		.code = mem->code,
 		.len = jit.out.len,
-		.sub_off = sub_off,
-		.insn_off = insn_off,
+		.sub_off = offs.sub,
+		.insn_off = offs.insn,
 		.jit = mem,
 	};
 	goto free_work;
@@ -209,9 +263,10 @@ free_all:
 	if (mem)
 		jit_mem_free(mem);
 	mem_free(mem);
-	mem_free(insn_off);
-	mem_free(sub_off);
+	mem_free(offs.insn);
+	mem_free(offs.sub);
 free_work:
+	mem_free(offs.door);
 	jit_flow_done(&jit.flow);
 	mem_free(jit.fixups);
 	buf_done(&jit.out);

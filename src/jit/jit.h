@@ -17,9 +17,9 @@ int jit_arena_new(struct jit_arena **ret_arena);
 /* All images of it must have been freed. Takes NULL. */
 void jit_arena_free(struct jit_arena *arena);
 
-/* Compiles code for inst, whose registry of helpers it calls and whose arena it lies in; calls of what is not
+/* Compiles code for inst, whose helpers and kfuncs it calls and whose arena it lies in; calls of what is not
  * there are -EINVAL. inst NULL: no helpers, and memory of its own, as without an arena. ret_image owns its memory
- * until jit_free. -ENOSYS: no JIT for this machine; -ENOMEM; -EINVAL: an instruction the JIT does not know;
+ * until jit_free, for as long as which code must stay where it is. -ENOSYS: no JIT for this machine; -ENOMEM; -EINVAL: an instruction the JIT does not know;
  * -EACCES: the host forbids executable memory. Thread-safe. */
 int jit_compile(
 	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image);

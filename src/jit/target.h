@@ -7,12 +7,14 @@
 
 #include "base/buf.h"
 #include "core/inst.h"
+#include "core/kfunc.h"
 #include "core/prog.h"
 #include "jit/flow.h"
 
 enum jit_fix {
 	JIT_FIX_JUMP, /* to instruction `target` */
 	JIT_FIX_CALL, /* to the prologue of the function that begins at instruction `target` */
+	JIT_FIX_FUNC, /* to what C calls of that function: jit_target.callback */
 	JIT_FIX_ADDR, /* to address `target`, which jit_is_near */
 };
 
@@ -44,8 +46,10 @@ struct jit {
 	bool uses_stack; /* it reads or writes R10 */
 	bool has_call;	 /* it calls, so its stack is kept aligned */
 	bool has_may_goto;
+	bool is_boundary; /* where an exception ends: function 0 of a program that has them */
 	/* the program */
 	bool has_tail_call;
+	bool has_throw;
 	int err; /* first -ENOMEM or -EINVAL */
 };
 
@@ -62,6 +66,8 @@ struct jit_target {
 	void (*entry)(struct jit *jit);
 	/* Before the first instruction of a function; jit->sub and what describes it are set. */
 	void (*prologue)(struct jit *jit);
+	/* A function hlp_fn for C: runs function jit->sub as a callback. */
+	void (*callback)(struct jit *jit);
 	/* A jump to instruction idx. */
 	void (*jump)(struct jit *jit, u32 idx);
 	/* The instruction at idx, and with JIT_FUSE perhaps some that follow it and are no jump's target;
@@ -77,8 +83,9 @@ extern const struct jit_target *const jit_target;
 
 /* Notes that the bytes at `at` (an offset in jit->out) depend on where target lies. */
 void jit_add_fixup(struct jit *jit, u32 at, u64 target, enum jit_fix kind);
-/* What a call's imm names; NULL: none, or without a function. */
+/* What a call's imm names: the helper, or the kfunc; NULL: none, or without a function. */
 const struct hlp_proto *jit_helper(const struct jit *jit, s32 id);
+const struct kfunc_proto *jit_kfunc(const struct jit *jit, s32 num);
 /* The function of a helper's number, never NULL: code calls it for a call by register. */
 hlp_fn jit_find_helper(const struct skep *inst, u64 id);
 /* Can all of the code reach addr with a signed distance of 32 bits? */

@@ -17,6 +17,7 @@ static const char *expected_words(enum hlp_arg kind)
 	case HLP_CONST_MAP_PTR: return "map_ptr";
 	case HLP_CTX: return "ctx";
 	case HLP_STACK: return "fp";
+	case HLP_FUNC: return "func";
 	case HLP_CONST_STR: return "map_value";
 	case HLP_CONST_SIZE:
 	case HLP_CONST_SIZE_OR_ZERO:
@@ -37,6 +38,7 @@ static bool fits_kind(enum hlp_arg kind, const struct vf_reg *reg, u32 arg)
 	case HLP_CTX: return reg->kind == VF_CTX;
 	case HLP_STACK: return reg->kind == VF_STACK;
 	case HLP_CONST_STR: return reg->kind == VF_MAP_VALUE;
+	case HLP_FUNC: return false; /* no register holds one yet */
 	case HLP_CONST_SIZE:
 	case HLP_CONST_SIZE_OR_ZERO:
 	case HLP_SCALAR_CONST: return vf_is_scalar(reg);

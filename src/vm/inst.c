@@ -19,6 +19,8 @@ int vm_inst_init(struct skep *inst, const struct inst_options *opts)
 	inst->map_type_cnt = map_types_cnt;
 	inst->helpers = hlp_table;
 	inst->helper_cnt = hlp_table_cnt;
+	inst->kfuncs = hlp_kfuncs;
+	inst->kfunc_cnt = hlp_kfunc_cnt;
 	inst->prog_types = prog_types;
 	inst->prog_type_cnt = prog_types_cnt;
 	inst->exec = vm_run;

@@ -46,6 +46,18 @@ void a64_prologue(struct jit *jit);
 void a64_drop_frame(struct jit *jit);
 void a64_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx);
 
+/* callback.c: what C calls, what it calls back, and exceptions. */
+void a64_callback(struct jit *jit);
+/* rd = the door of the function that begins at instruction target */
+void a64_load_func(struct jit *jit, enum a64_reg rd, u32 target);
+/* Around the call of a helper that may call back. */
+void a64_note_code(struct jit *jit);
+void a64_after_callbacks(struct jit *jit);
+void a64_throw(struct jit *jit);
+/* In the frame of the function that exceptions end in; slot is an offset from sp. */
+void a64_begin_boundary(struct jit *jit, s32 slot);
+void a64_end_boundary(struct jit *jit, s32 slot);
+
 /* call.c: every form of call. */
 void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx);
 

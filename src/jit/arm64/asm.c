@@ -294,6 +294,11 @@ u32 a64_cbz(struct buf *out, bool w, bool is_nz, enum a64_reg rt)
 	return put_jump(out, 0x34000000u | sf(w) | (u32)is_nz << 24 | rt);
 }
 
+u32 a64_adr(struct buf *out, enum a64_reg rd)
+{
+	return put_jump(out, 0x10000000u | rd);
+}
+
 void a64_br(struct buf *out, enum a64_reg rn)
 {
 	put(out, 0xd61f0000u | (u32)rn << 5);
@@ -309,7 +314,7 @@ void a64_ret(struct buf *out)
 	put(out, 0xd65f03c0u);
 }
 
-/* b and bl have 26 bits of distance in words, at bit 0; b.cc, cbz and cbnz have 19 at bit 5. */
+/* b and bl have 26 bits of distance in words, at bit 0; b.cc, cbz, cbnz and adr of a word have 19 at bit 5. */
 bool a64_patch(struct buf *out, u32 at, s64 dest)
 {
 	const s64 words = (dest - (s64)at) / 4;

@@ -166,6 +166,8 @@ u32 a64_b(struct buf *out);
 u32 a64_bl(struct buf *out);
 u32 a64_bcc(struct buf *out, enum a64_cc cc);
 u32 a64_cbz(struct buf *out, bool w, bool is_nz, enum a64_reg rt);
+/* rd = the address at a distance of up to 1 MiB. */
+u32 a64_adr(struct buf *out, enum a64_reg rd);
 void a64_br(struct buf *out, enum a64_reg rn);
 void a64_blr(struct buf *out, enum a64_reg rn);
 void a64_ret(struct buf *out);

@@ -77,6 +77,29 @@ static void call_register(struct jit *jit, enum a64_reg reg)
 	a64_mov_rr(out, true, a64_reg_of(BPF_REG_0), X0);
 }
 
+static void call_proto(struct jit *jit, const struct hlp_proto *proto)
+{
+	const bool takes_func = hlp_takes_func(proto);
+
+	if (takes_func)
+		a64_note_code(jit);
+	a64_mov_rr(&jit->out, true, X5, RUN);
+	call_address(jit, (const void *)(uintptr_t)proto->fn);
+	a64_mov_rr(&jit->out, true, a64_reg_of(BPF_REG_0), X0);
+	if (takes_func)
+		a64_after_callbacks(jit);
+}
+
+static void call_kfunc(struct jit *jit, const struct kfunc_proto *kfunc)
+{
+	if (!kfunc)
+		jit->err = -EINVAL;
+	else if (kfunc->kind == KFUNC_THROW)
+		a64_throw(jit);
+	else
+		call_proto(jit, &kfunc->proto);
+}
+
 void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
 	const struct hlp_proto *proto;
@@ -90,16 +113,15 @@ void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		jit_add_fixup(jit, a64_bl(out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
 		return;
 	}
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		call_kfunc(jit, jit_kfunc(jit, insn->imm));
+		return;
+	}
 	proto = jit_helper(jit, insn->imm);
-	if (insn->src_reg || !proto) {
+	if (insn->src_reg || !proto)
 		jit->err = -EINVAL;
-		return;
-	}
-	if (insn->imm == BPF_FUNC_tail_call) {
+	else if (insn->imm == BPF_FUNC_tail_call)
 		tail_call(jit);
-		return;
-	}
-	a64_mov_rr(out, true, X5, RUN);
-	call_address(jit, (const void *)(uintptr_t)proto->fn);
-	a64_mov_rr(out, true, a64_reg_of(BPF_REG_0), X0);
+	else
+		call_proto(jit, proto);
 }

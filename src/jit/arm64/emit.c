@@ -329,6 +329,8 @@ static void emit_one(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 	case BPF_LD | BPF_IMM:
 		if (!isa_is_lddw(insn))
 			jit->err = -EINVAL;
+		else if (insn->src_reg == BPF_PSEUDO_FUNC)
+			a64_load_func(jit, dst, (u32)insn->imm);
 		else
 			a64_mov_ri(out, dst, isa_imm64(insn));
 		break;
@@ -376,6 +378,7 @@ static const struct jit_target arm64_target = {
 	.detect = detect,
 	.entry = a64_entry,
 	.prologue = a64_prologue,
+	.callback = a64_callback,
 	.jump = jump,
 	.insn = emit_insn,
 	.finish = finish,

@@ -1,7 +1,8 @@
 /*
  * The stack: C's entry, and the frame of each function.
  *
- *	x29, x30 | those of R6-R9 and R10 that it changes | <- R10  stack_depth bytes | may_goto counter <- sp
+ *	x29, x30 | those of R6-R9 and R10 that it changes | <- R10  stack_depth bytes | outer boundary of
+ *	exceptions | may_goto counter <- sp
  *
  * All of it is there only where the function needs it; x29 and x30 where it calls. sp is 16-byte aligned
  * always, as the machine demands.
@@ -69,7 +70,8 @@ static u32 local_len(const struct jit *jit)
 {
 	const u32 depth = jit->uses_stack ? jit->stack_depth : 0;
 
-	return ROUND_UP(depth + (jit->has_may_goto ? WORD : 0), 16);
+	return ROUND_UP(
+		depth + (jit->is_boundary ? 2 * WORD : 0) + (jit->has_may_goto ? WORD : 0), 16);
 }
 
 void a64_prologue(struct jit *jit)
@@ -99,6 +101,8 @@ void a64_prologue(struct jit *jit)
 		a64_mov_ri(out, TMP, PROG_MAY_GOTO_MAX);
 		a64_mem(out, A64_STORE, 4, TMP, SP, 0);
 	}
+	if (jit->is_boundary)
+		a64_begin_boundary(jit, jit->has_may_goto ? WORD : 0);
 }
 
 void a64_drop_frame(struct jit *jit)
@@ -108,6 +112,8 @@ void a64_drop_frame(struct jit *jit)
 	const u32 cnt = list_saved(jit, regs), local = local_len(jit);
 	const s32 len = (s32)ROUND_UP(cnt * WORD, 16);
 
+	if (jit->is_boundary)
+		a64_end_boundary(jit, jit->has_may_goto ? WORD : 0);
 	if (local)
 		a64_emit_add(out, true, SP, SP, local);
 	for (u32 i = cnt ? (cnt - 1) / 2 * 2 : 0; i; i -= 2) {

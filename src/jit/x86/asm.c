@@ -346,6 +346,20 @@ void x86_lea(struct buf *out, bool w, enum x86_reg dst, struct x86_mem mem)
 	op_mem(out, w, 0x8d, dst, mem);
 }
 
+static u32 distance(struct buf *out)
+{
+	imm32(out, 0);
+	return out->len - sizeof(s32);
+}
+
+u32 x86_lea_here(struct buf *out, enum x86_reg dst)
+{
+	rex(out, true, dst, 0, false);
+	byte(out, 0x8d);
+	byte(out, (u8)(0x05 | (dst & 7) << 3)); /* rip and a distance */
+	return distance(out);
+}
+
 void x86_lock_alu(struct buf *out, enum x86_alu op, bool w, struct x86_mem mem, enum x86_reg src)
 {
 	byte(out, LOCK);
@@ -424,12 +438,6 @@ void x86_patch8(struct buf *out, u32 at, u32 dest)
 void x86_here8(struct buf *out, u32 at)
 {
 	x86_patch8(out, at, out->len);
-}
-
-static u32 distance(struct buf *out)
-{
-	imm32(out, 0);
-	return out->len - sizeof(s32);
 }
 
 u32 x86_jmp(struct buf *out)

@@ -91,6 +91,8 @@ void x86_lock_alu(struct buf *out, enum x86_alu op, bool w, struct x86_mem mem, 
 void x86_lock_xadd(struct buf *out, bool w, struct x86_mem mem, enum x86_reg src);
 void x86_xchg(struct buf *out, bool w, struct x86_mem mem, enum x86_reg src);
 void x86_lock_cmpxchg(struct buf *out, bool w, struct x86_mem mem, enum x86_reg src);
+/* dst = the address at a distance that is filled in later; returns the offset of the distance. */
+u32 x86_lea_here(struct buf *out, enum x86_reg dst);
 void x86_push(struct buf *out, enum x86_reg reg);
 void x86_pop(struct buf *out, enum x86_reg reg);
 void x86_leave(struct buf *out);

@@ -66,6 +66,28 @@ static void call_register(struct jit *jit, enum x86_reg reg)
 	x86_call_reg(out, TMP);
 }
 
+static void call_proto(struct jit *jit, const struct hlp_proto *proto)
+{
+	const bool takes_func = hlp_takes_func(proto);
+
+	if (takes_func)
+		x86_note_code(jit);
+	x86_mov_rr(&jit->out, true, R9, RUN);
+	x86_call_address(jit, (const void *)(uintptr_t)proto->fn);
+	if (takes_func)
+		x86_after_callbacks(jit);
+}
+
+static void call_kfunc(struct jit *jit, const struct kfunc_proto *kfunc)
+{
+	if (!kfunc)
+		jit->err = -EINVAL;
+	else if (kfunc->kind == KFUNC_THROW)
+		x86_throw(jit);
+	else
+		call_proto(jit, &kfunc->proto);
+}
+
 void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
 	const struct hlp_proto *proto;
@@ -79,6 +101,10 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		jit_add_fixup(jit, x86_call(out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
 		return;
 	}
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		call_kfunc(jit, jit_kfunc(jit, insn->imm));
+		return;
+	}
 	proto = jit_helper(jit, insn->imm);
 	if (insn->src_reg || !proto) {
 		jit->err = -EINVAL;
@@ -88,8 +114,6 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		tail_call(jit);
 		return;
 	}
-	if (jit->features & JIT_FUSE && x86_inline_helper(jit, proto))
-		return;
-	x86_mov_rr(out, true, R9, RUN);
-	x86_call_address(jit, (const void *)(uintptr_t)proto->fn);
+	if (!(jit->features & JIT_FUSE) || !x86_inline_helper(jit, proto))
+		call_proto(jit, proto);
 }

@@ -289,6 +289,8 @@ static void emit_one(struct jit *jit, u32 idx)
 	case BPF_LD | BPF_IMM:
 		if (!isa_is_lddw(insn))
 			jit->err = -EINVAL;
+		else if (insn->src_reg == BPF_PSEUDO_FUNC)
+			x86_load_func(jit, dst, (u32)insn->imm);
 		else
 			x86_mov_ri(out, dst, isa_imm64(insn));
 		break;
@@ -329,7 +331,9 @@ static bool clears_upper(const struct jit *jit, const struct bpf_insn *insn)
 	case BPF_ALU64: return alu64_clears(jit, insn);
 	case BPF_LDX: return BPF_MODE(insn->code) == BPF_MEM && isa_access_len(insn) < 8;
 	case BPF_STX: return isa_access_len(insn) < 8;
-	case BPF_LD: return isa_is_lddw(insn) && isa_imm64(insn) <= UINT32_MAX;
+	case BPF_LD:
+		return isa_is_lddw(insn) && insn->src_reg != BPF_PSEUDO_FUNC &&
+		       isa_imm64(insn) <= UINT32_MAX;
 	default: return false; /* calls */
 	}
 }
@@ -402,6 +406,7 @@ static const struct jit_target x86_target = {
 	.detect = detect,
 	.entry = x86_entry,
 	.prologue = x86_prologue,
+	.callback = x86_callback,
 	.jump = jump,
 	.insn = emit_insn,
 	.finish = x86_finish,

@@ -1,7 +1,8 @@
 /*
  * The stack: C's entry, and the frame of each function.
  *
- *	return address | saved rbp <- rbp = R10 | stack_depth bytes | may_goto counter | saved R6-R9
+ *	return address | saved rbp <- rbp = R10 | stack_depth bytes | may_goto counter | outer boundary of
+ *	exceptions | saved R6-R9
  *
  * All of it but the return address is there only where the function needs it. Where a function calls,
  * rsp is 16-byte aligned after the prologue.
@@ -54,9 +55,18 @@ static struct x86_mem may_goto_slot(const struct jit *jit)
 	return (struct x86_mem){.base = RBP, .disp = -(s32)ROUND_UP(depth, 8) - 8};
 }
 
+/* Two words below the may_goto counter's place. */
+static struct x86_mem boundary_slot(const struct jit *jit)
+{
+	struct x86_mem slot = may_goto_slot(jit);
+
+	slot.disp -= 16;
+	return slot;
+}
+
 static bool has_frame(const struct jit *jit)
 {
-	return jit->uses_stack || jit->has_may_goto;
+	return jit->uses_stack || jit->has_may_goto || jit->is_boundary;
 }
 
 /* Bytes below rbp, or below the return address without a frame, that are not pushes of R6-R9. */
@@ -67,6 +77,8 @@ static u32 local_len(const struct jit *jit)
 
 	if (jit->has_may_goto)
 		depth = (u32)-may_goto_slot(jit).disp;
+	if (jit->is_boundary)
+		depth = (u32)-boundary_slot(jit).disp;
 	words += has_frame(jit) + depth / 8;
 	return jit->has_call && words % 2 ? depth + 8 : depth;
 }
@@ -89,6 +101,8 @@ void x86_prologue(struct jit *jit)
 	for (unsigned r = BPF_REG_6; r <= BPF_REG_9; r++)
 		if (jit->saved_regs & 1 << r)
 			x86_push(out, x86_reg_of(r));
+	if (jit->is_boundary)
+		x86_begin_boundary(jit, boundary_slot(jit), depth + saved_cnt(jit) * 8);
 }
 
 void x86_drop_frame(struct jit *jit)
@@ -96,6 +110,8 @@ void x86_drop_frame(struct jit *jit)
 	struct buf *out = &jit->out;
 	u32 depth = local_len(jit);
 
+	if (jit->is_boundary)
+		x86_end_boundary(jit, boundary_slot(jit));
 	for (unsigned r = BPF_REG_9; r >= BPF_REG_6; r--)
 		if (jit->saved_regs & 1 << r)
 			x86_pop(out, x86_reg_of(r));

@@ -63,6 +63,18 @@ void x86_prologue(struct jit *jit);
 void x86_drop_frame(struct jit *jit);
 void x86_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx);
 
+/* callback.c: what C calls, what it calls back, and exceptions. */
+void x86_callback(struct jit *jit);
+/* dst = the door of the function that begins at instruction target */
+void x86_load_func(struct jit *jit, enum x86_reg dst, u32 target);
+/* Around the call of a helper that may call back. */
+void x86_note_code(struct jit *jit);
+void x86_after_callbacks(struct jit *jit);
+void x86_throw(struct jit *jit);
+/* In the frame of the function that exceptions end in: frame_len bytes lie between rsp and rbp. */
+void x86_begin_boundary(struct jit *jit, struct x86_mem slot, u32 frame_len);
+void x86_end_boundary(struct jit *jit, struct x86_mem slot);
+
 /* call.c: every form of call. */
 void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx);
 
