@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { PAGE_LEN = 4096 }; /* where pages are larger, mem_pages_drop may do nothing */
+
 static __thread u64 fail_in;
 static __thread bool failed;
 
@@ -72,6 +74,15 @@ void mem_pages_free(void *p, size_t len)
 {
 	if (p)
 		munmap(p, len);
+}
+
+void mem_pages_drop(void *p, size_t len)
+{
+	uintptr_t first = ROUND_UP((uintptr_t)p, PAGE_LEN);
+	uintptr_t end = ((uintptr_t)p + len) & ~(uintptr_t)(PAGE_LEN - 1);
+
+	if (first < end)
+		madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 void mem_fail_at(u64 nth)

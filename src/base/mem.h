@@ -23,6 +23,8 @@ void mem_free(void *p);
 void *mem_pages(size_t len, bool lazy);
 /* p may be NULL; len as it was asked for. */
 void mem_pages_free(void *p, size_t len);
+/* The whole pages in there read as zeros from now on and cost nothing until they are written. */
+void mem_pages_drop(void *p, size_t len);
 
 /* Tests: the nth next allocation of this thread fails (1 = the next one); 0 = none. */
 void mem_fail_at(u64 nth);

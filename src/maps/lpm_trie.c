@@ -1,123 +1,49 @@
 /*
- * BPF_MAP_TYPE_LPM_TRIE: longest-prefix match. A binary trie of prefixes; each node branches on the
- * first bit after its prefix, and paths without branches are one edge. An intermediate node (IM) holds
- * no value and stands where two prefixes part.
+ * BPF_MAP_TYPE_LPM_TRIE: longest-prefix match on the trie of lpm.h: lookups, changes, and the order of keys.
  *
- *	10.0.0.0/8 ── 0: 10.0.0.0/15 IM ── 0: 10.0.0.0/16
- *	                                └─ 1: 10.1.0.0/16
+ * A walk goes from node to node, or over a table from a node to one several levels below, and remembers the last
+ * entry it passed. Its lengths grow with each step, else somebody changed what it walks on; so it ends.
  *
- * Invariants
- * 1. A child's prefix is longer than its parent's and begins with it.
- * 2. An intermediate node always has two children.
- * 3. Changes happen under the lock, between two steps of `seq`, which is odd meanwhile. Lookups take no
- *    lock: they walk, and count what they found only if seq did not move. By 1 a walk over changing
- *    nodes ends too: it stops where the prefix does not grow. After LOOKUP_TRIES disturbed walks a
- *    lookup takes the lock.
- * 4. Nodes are numbers; 0 is none. Freed nodes are linked through child[0] and taken again.
- * The shape after each operation is Linux's, and so is the order of next_key: postorder, longer
- * prefixes before shorter ones.
+ * An update of an existing key writes the value into the spare room, and the two rooms are swapped with one store.
+ * The shape of the trie without tables is Linux's after each operation, and so is the order of next_key:
+ * postorder, longer prefixes before shorter ones.
  */
 #include <endian.h>
 #include <errno.h>
 
 #include "base/mem.h"
 #include "core/inst.h"
+#include "maps/lpm.h"
 #include "maps/maps.h"
-#include "maps/sync.h"
 
 enum {
-	DATA_MIN = 1,
-	DATA_MAX = 256, /* bytes of key after the prefix length */
-	WORDS_MAX = DATA_MAX / 8,
-	DEPTH_MAX = DATA_MAX * 8 + 1,
 	LOOKUP_TRIES = 16,
+	NODES_AN_ENTRY =
+		3, /* itself, a node without value, and for each three a table may keep one */
+	SLOTS_A_NODE = 8,
 	LINUX_NODE_LEN = 24,
-	VALUE_MAX = (4 << 20) - DATA_MAX - LINUX_NODE_LEN, /* Linux: what one kmalloc gives */
+	VALUE_MAX = (4 << 20) - LPM_DATA_MAX - LINUX_NODE_LEN, /* Linux: what one kmalloc gives */
 };
 
-enum { NODE_IM = 1 };
+/* How much of a walk the compiler knows. */
+enum width { WIDTH_SHORT, WIDTH_ONE, WIDTH_TWO, WIDTH_ANY };
 
-struct node {
-	u32 child[2];
-	u32 prefix_len; /* bits */
-	u32 flags;
-	u64 data[]; /* the key's bytes, then the value */
-};
-
-struct trie {
-	struct map map;
-	u8 *nodes;
-	u64 mem_len;
-	u32 node_len, node_cnt;
-	u32 data_size, word_cnt; /* of a key, without the prefix length */
-	u32 lock;
-	u32 seq;
-	u32 root;
-	u32 entry_cnt;
-	u32 free_node; /* head of the list of freed nodes */
-	u32 fresh;     /* nodes from here on were never used */
-};
-
-/* A key as aligned words. */
-struct key {
-	u32 prefix_len;
-	u64 words[WORDS_MAX];
-};
-
-static struct trie *to_trie(const struct map *map)
+static struct lpm *to_lpm(const struct map *map)
 {
-	return container_of(map, struct trie, map);
+	return container_of(map, struct lpm, map);
 }
 
-static struct node *node_at(const struct trie *trie, u32 num)
+static u32 max_len(const struct lpm *lpm)
 {
-	return (struct node *)(trie->nodes + (u64)num * trie->node_len);
+	return lpm->data_size * 8;
 }
 
-static u8 *value_of(const struct trie *trie, u32 num)
+static u8 *value_of(const struct lpm *lpm, u32 num)
 {
-	return (u8 *)&node_at(trie, num)->data[trie->word_cnt];
+	return (u8 *)lpm_node(lpm, map_load(&lpm_node(lpm, num)->room)) + lpm->value_off;
 }
 
-static u32 max_prefix_len(const struct trie *trie)
-{
-	return trie->data_size * 8;
-}
-
-/* False if the prefix is longer than the key. */
-static bool read_key(const struct trie *trie, const void *key, struct key *ret_key)
-{
-	memcpy(&ret_key->prefix_len, key, sizeof(u32));
-	ret_key->words[trie->word_cnt - 1] = 0;
-	memcpy(ret_key->words, (const u8 *)key + sizeof(u32), trie->data_size);
-	return ret_key->prefix_len <= max_prefix_len(trie);
-}
-
-static u64 load_word(const u64 *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-static u32 bit_of(u64 word, u32 bit)
-{
-	return be64toh(word) >> (63 - bit % 64) & 1;
-}
-
-/* Bits in which the node's prefix and the key's agree, up to the shorter of the two. */
-static u32 match_len(const struct trie *trie, const struct node *node, const struct key *key)
-{
-	u32 limit = MIN(map_load(&node->prefix_len), key->prefix_len), len;
-	u64 diff;
-
-	for (u32 i = 0; i < trie->word_cnt && i * 64 < limit; i++) {
-		diff = load_word(&node->data[i]) ^ key->words[i];
-		if (diff) {
-			len = i * 64 + (u32)__builtin_clzll(be64toh(diff));
-			return MIN(len, limit);
-		}
-	}
-	return limit;
-}
+/* --- making ------------------------------------------------------------------------------------ */
 
 static int check(const struct skep *inst, const struct map_attr *attr)
 {
@@ -127,397 +53,554 @@ static int check(const struct skep *inst, const struct map_attr *attr)
 		return err;
 	if (!(attr->flags & BPF_F_NO_PREALLOC))
 		return -EINVAL;
-	if (attr->key_size < sizeof(u32) + DATA_MIN || attr->key_size > sizeof(u32) + DATA_MAX)
+	if (attr->key_size < sizeof(u32) + LPM_DATA_MIN ||
+		attr->key_size > sizeof(u32) + LPM_DATA_MAX)
 		return -EINVAL;
 	return !attr->value_size || attr->value_size > VALUE_MAX ? -EINVAL : 0;
 }
 
+static void free_map(struct map *map)
+{
+	struct lpm *lpm = to_lpm(map);
+
+	mem_pages_free(lpm->nodes, lpm->nodes_len);
+	mem_pages_free(lpm->slots, lpm->slots_len);
+	mem_pages_free(lpm->units, lpm->units_len);
+	mem_free(lpm);
+}
+
+/* Lengths of all there can ever be: node 0 is none, one room is the spare. */
+static void measure(struct lpm *lpm, const struct map_attr *attr)
+{
+	u64 nodes = (u64)attr->max_entries * NODES_AN_ENTRY + LPM_LIMBO + 2;
+
+	lpm->data_size = attr->key_size - sizeof(u32);
+	if (lpm->data_size > LPM_SHORT)
+		lpm->word_cnt = ROUND_UP(lpm->data_size, 8) / 8;
+	lpm->value_off = sizeof(struct lpm_node) + lpm->word_cnt * 8;
+	lpm->node_len = lpm->value_off + ROUND_UP(attr->value_size, 8);
+	lpm->node_cnt = (u32)MIN(nodes, (u64)UINT32_MAX);
+	lpm->unit_cnt = (u32)(((u64)lpm->node_cnt * SLOTS_A_NODE + LPM_UNIT - 1) / LPM_UNIT);
+	lpm->nodes_len = (u64)lpm->node_cnt * lpm->node_len;
+	lpm->slots_len = (u64)lpm->unit_cnt * LPM_UNIT * sizeof(u64);
+	lpm->units_len = (u64)lpm->unit_cnt * sizeof(struct lpm_unit);
+}
+
 static int alloc(struct skep *inst, const struct map_attr *attr, struct map **ret_map)
 {
-	struct trie *trie = mem_zalloc(sizeof(*trie));
+	struct lpm *lpm = mem_zalloc(sizeof(*lpm));
 
-	if (!trie)
+	if (!lpm)
 		return -ENOMEM;
-	trie->map.mem_fd = -1;
-	trie->data_size = attr->key_size - sizeof(u32);
-	trie->word_cnt = ROUND_UP(trie->data_size, 8) / 8;
-	trie->node_len = sizeof(struct node) + trie->word_cnt * 8 + ROUND_UP(attr->value_size, 8);
-	/* n prefixes need at most n - 1 intermediate nodes; one more while an update replaces, and
-	 * the unused number 0 */
-	trie->node_cnt = (u32)MIN(2 * (u64)attr->max_entries + 1, (u64)UINT32_MAX);
-	trie->mem_len = (u64)trie->node_cnt * trie->node_len;
-	trie->fresh = 1;
-	trie->nodes = mem_pages(trie->mem_len, true);
-	if (!trie->nodes) {
-		mem_free(trie);
+	measure(lpm, attr);
+	lpm->nodes = mem_pages(lpm->nodes_len, true);
+	lpm->slots = mem_pages(lpm->slots_len, true);
+	lpm->units = mem_pages(lpm->units_len, true);
+	if (!lpm->nodes || !lpm->slots || !lpm->units) {
+		free_map(&lpm->map);
 		return -ENOMEM;
 	}
-	*ret_map = &trie->map;
+	lpm->map.mem_fd = -1;
+	lpm->spare_room = 1;
+	lpm->fresh = 2;
+	*ret_map = &lpm->map;
 	return 0;
 }
 
-static void free_map(struct map *map)
-{
-	struct trie *trie = to_trie(map);
+/* --- lookups ----------------------------------------------------------------------------------- */
 
-	mem_pages_free(trie->nodes, trie->mem_len);
-	mem_free(trie);
+static inline __attribute__((always_inline)) bool read_key_width(
+	const struct lpm *lpm, const void *key, struct lpm_key *ret_key, enum width width)
+{
+	const u8 *data = (const u8 *)key + sizeof(u32);
+	u32 half, halves = width == WIDTH_TWO ? 4 : 2;
+
+	memcpy(&ret_key->len, key, sizeof(u32));
+	if (width == WIDTH_SHORT) {
+		half = 0;
+		memcpy(&half, data, lpm->data_size);
+		ret_key->words[0] = (u64)be32toh(half) << 32;
+	} else if (width == WIDTH_ANY) {
+		ret_key->words[lpm->word_cnt - 1] = 0;
+		memcpy(ret_key->words, data, lpm->data_size);
+		for (u32 i = 0; i < lpm->word_cnt; i++)
+			ret_key->words[i] = be64toh(ret_key->words[i]);
+	} else {
+		ret_key->words[0] = ret_key->words[halves / 2 - 1] = 0;
+		for (u32 i = 0; i < halves; i++) { /* programs write keys so */
+			memcpy(&half, data + i * sizeof(half), sizeof(half));
+			__asm__("" : "+r"(half)); /* or the compiler makes one read of two */
+			ret_key->words[i / 2] |= (u64)be32toh(half) << (i % 2 ? 0 : 32);
+		}
+	}
+	return ret_key->len <= max_len(lpm);
 }
 
-/* The longest prefix of the key that has a value, or 0. False if the nodes changed under the walk. */
-static bool walk(const struct trie *trie, const struct key *key, u32 *ret_num)
+/* False if the prefix is longer than the key. */
+static bool read_key(const struct lpm *lpm, const void *key, struct lpm_key *ret_key)
 {
-	u32 num = map_load(&trie->root), found = 0, len, matched;
-	s64 last_len = -1;
-	const struct node *node;
+	return read_key_width(lpm, key, ret_key, lpm->word_cnt ? WIDTH_ANY : WIDTH_SHORT);
+}
+
+/* Do the first cnt bits differ? cnt <= 64. */
+static inline bool differ(u64 a, u64 b, u32 cnt)
+{
+	return cnt && (a ^ b) >> (64 - cnt);
+}
+
+/* Does the key begin with the node's prefix of len bits, of which the words before `word` are known to? */
+static inline __attribute__((always_inline)) bool begins(const struct lpm *lpm,
+	const struct lpm_node *node, const u64 *words, u32 len, u32 word, enum width width)
+{
+	if (width == WIDTH_SHORT)
+		return !differ((u64)map_load(&node->first) << 32, words[0], len);
+	if (width == WIDTH_ONE)
+		return !differ(lpm_load(&node->words[0]), words[0], len);
+	if (width == WIDTH_TWO)
+		return !differ(lpm_load(&node->words[0]), words[0], MIN(len, 64U)) &&
+		       (len <= 64 || !differ(lpm_load(&node->words[1]), words[1], len - 64));
+	for (; word * 64 < len; word++)
+		if (differ(lpm_load(&node->words[word]), words[word], MIN(len - word * 64, 64U)))
+			return false;
+	return true;
+}
+
+/* The longest prefix of the key that has a value, or 0. False if the nodes changed under the walk. A key that ends
+ * among the lengths of a table has all its slots from there on in common with others: what the slot calls best is
+ * the answer, unless that is longer than the key. */
+static inline __attribute__((always_inline)) bool walk(
+	const struct lpm *lpm, const struct lpm_key *key, u32 *ret_num, enum width width)
+{
+	u32 num = map_load(&lpm->root), found = 0, len, best;
+	const struct lpm_node *node;
+	s32 last_len = -1;
+	u64 head, slot;
 
 	while (num) {
-		node = node_at(trie, num);
-		len = map_load(&node->prefix_len);
-		if (len <= last_len)
+		node = lpm_node(lpm, num);
+		head = lpm_load(&node->head);
+		len = lpm_len(head);
+		if (unlikely((s32)len <= last_len))
 			return false;
-		last_len = len;
-		matched = match_len(trie, node, key);
-		if (matched == max_prefix_len(trie)) {
-			found = num;
+		if (len > key->len || !begins(lpm, node, key->words, len,
+					      last_len > 0 ? (u32)last_len / 64 : 0, width))
 			break;
+		if (!(head & LPM_IM))
+			found = num;
+		if (len == key->len)
+			break;
+		last_len = (s32)len;
+		num = 0;
+		if (!lpm_bits(head)) {
+			num = map_load(&node->child[lpm_bit(key->words, len)]);
+			continue;
 		}
-		if (matched < len)
-			break;
-		if (!(map_load(&node->flags) & NODE_IM))
-			found = num;
-		num = map_load(&node->child[bit_of(key->words[len / 64], len)]);
+		slot = lpm_load(&lpm_slots(lpm, head)[lpm_take(key->words, len, lpm_bits(head))]);
+		best = (u32)(slot >> 32);
+		if (likely(lpm_end(head) <= key->len))
+			num = (u32)slot;
+		else if (best && lpm_len(lpm_load(&lpm_node(lpm, best)->head)) > key->len)
+			num = map_load(&node->child[lpm_bit(key->words, len)]), best = 0;
+		if (best)
+			found = best;
 	}
 	*ret_num = found;
 	return true;
 }
 
-static u32 find(struct trie *trie, const struct key *key)
+static u32 find_locked(const struct lpm *lpm, const struct lpm_key *key)
 {
+	u32 num = 0;
+
+	walk(lpm, key, &num, lpm->word_cnt ? WIDTH_ANY : WIDTH_SHORT);
+	return num;
+}
+
+static u32 wait_and_find(struct lpm *lpm, const struct lpm_key *key)
+{
+	u32 num;
+
+	map_lock(&lpm->lock);
+	num = find_locked(lpm, key);
+	map_unlock(&lpm->lock);
+	return num;
+}
+
+static inline __attribute__((always_inline)) void *lookup_width(
+	struct map *map, const void *key, enum width width)
+{
+	struct lpm *lpm = to_lpm(map);
+	struct lpm_key parsed;
 	u32 seq, num = 0;
 
+	if (!read_key_width(lpm, key, &parsed, width))
+		return NULL;
 	for (int i = 0; i < LOOKUP_TRIES; i++) {
-		seq = map_load(&trie->seq);
-		if (!(seq & 1) && walk(trie, key, &num) && map_load(&trie->seq) == seq)
-			return num;
+		seq = map_load(&lpm->seq);
+		if (likely(walk(lpm, &parsed, &num, width) && map_load(&lpm->seq) == seq))
+			return num ? value_of(lpm, num) : NULL;
 	}
-	map_lock(&trie->lock);
-	walk(trie, key, &num);
-	map_unlock(&trie->lock);
-	return num;
+	num = wait_and_find(lpm, &parsed);
+	return num ? value_of(lpm, num) : NULL;
+}
+
+static void *lookup_short(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_width(map, key, WIDTH_SHORT);
+}
+
+static void *lookup_one(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_width(map, key, WIDTH_ONE);
+}
+
+static void *lookup_two(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_width(map, key, WIDTH_TWO);
+}
+
+static void *lookup_any(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_width(map, key, WIDTH_ANY);
+}
+
+static map_lookup_fn lookup_fn(const struct map *map)
+{
+	const struct lpm *lpm = to_lpm(map);
+
+	switch (lpm->data_size) {
+	case 8: return lookup_one;
+	case 16: return lookup_two;
+	default: return lpm->word_cnt ? lookup_any : lookup_short;
+	}
 }
 
 static void *lookup(struct map *map, const void *key, u32 cpu)
 {
-	struct trie *trie = to_trie(map);
-	struct key parsed;
-	u32 num;
-
-	if (!read_key(trie, key, &parsed))
-		return NULL;
-	num = find(trie, &parsed);
-	return num ? value_of(trie, num) : NULL;
+	return lookup_fn(map)(map, key, cpu);
 }
 
-/* Changing starts and ends; the lock is held in between. */
-static void begin_change(struct trie *trie)
+/* --- changes ----------------------------------------------------------------------------------- */
+
+/* Bits in which a node's prefix and the key's agree, up to the shorter of the two. */
+static u32 match_len(const struct lpm *lpm, const struct lpm_node *node, const struct lpm_key *key)
 {
-	map_lock(&trie->lock);
-	map_store(&trie->seq, trie->seq + 1);
+	u32 limit = MIN(lpm_len(node->head), key->len), len;
+	u64 room, diff;
+	const u64 *words = lpm_words(lpm, node, &room);
+
+	for (u32 i = 0; i * 64 < limit; i++) {
+		diff = words[i] ^ key->words[i];
+		if (diff) {
+			len = i * 64 + (u32)__builtin_clzll(diff);
+			return MIN(len, limit);
+		}
+	}
+	return limit;
 }
 
-static void end_change(struct trie *trie)
+/* The link below the first cnt nodes of the path, on the way of the key. */
+static u32 *link_below(struct lpm *lpm, const struct lpm_path *path, u32 cnt, const u64 *words)
 {
-	map_store(&trie->seq, trie->seq + 1);
-	map_unlock(&trie->lock);
+	struct lpm_node *node;
+
+	if (!cnt)
+		return &lpm->root;
+	node = lpm_node(lpm, path->nums[cnt - 1]);
+	return &node->child[lpm_bit(words, lpm_len(node->head))];
 }
 
-static u32 take_node(struct trie *trie, u32 prefix_len, u32 flags, const u64 *words)
+/* The nodes that are shorter than the key and prefixes of it. What follows is at the link, if anything, and
+ * agrees with the key for ret_matched bits. */
+static u32 *descend(
+	struct lpm *lpm, const struct lpm_key *key, struct lpm_path *ret_path, u32 *ret_matched)
 {
-	u32 num = trie->free_node;
-	struct node *node;
+	u32 *link = &lpm->root;
 
-	if (num)
-		trie->free_node = node_at(trie, num)->child[0];
-	else if (trie->fresh < trie->node_cnt)
-		__atomic_store_n(&trie->fresh, (num = trie->fresh) + 1, __ATOMIC_RELAXED);
-	else
-		return 0;
-	node = node_at(trie, num);
-	map_store(&node->child[0], 0);
-	map_store(&node->child[1], 0);
-	map_store(&node->prefix_len, prefix_len);
-	map_store(&node->flags, flags);
-	map_put(node->data, words, trie->word_cnt * 8);
-	return num;
-}
-
-static void give_node(struct trie *trie, u32 num)
-{
-	if (!num)
-		return;
-	map_store(&node_at(trie, num)->child[0], trie->free_node);
-	trie->free_node = num;
-}
-
-/* One more entry: -ENOENT if it had to exist, -ENOSPC if the map is full. */
-static int count_up(struct trie *trie, u64 flags)
-{
-	if (flags == BPF_EXIST)
-		return -ENOENT;
-	if (trie->entry_cnt == trie->map.max_entries)
-		return -ENOSPC;
-	trie->entry_cnt++;
-	return 0;
-}
-
-/* The link where the key's node is or belongs, and how far the node there agrees with the key. */
-static u32 *find_link(struct trie *trie, const struct key *key, u32 *ret_matched)
-{
-	u32 *link = &trie->root;
-	struct node *node;
-
-	*ret_matched = 0;
+	ret_path->cnt = *ret_matched = 0;
 	while (*link) {
-		node = node_at(trie, *link);
-		*ret_matched = match_len(trie, node, key);
-		if (node->prefix_len != *ret_matched || node->prefix_len == key->prefix_len)
+		const struct lpm_node *node = lpm_node(lpm, *link);
+		u32 len = lpm_len(node->head);
+
+		*ret_matched = match_len(lpm, node, key);
+		if (*ret_matched < len || len == key->len)
 			break;
-		link = &node->child[bit_of(key->words[node->prefix_len / 64], node->prefix_len)];
+		ret_path->nums[ret_path->cnt++] = *link;
+		link = link_below(lpm, ret_path, ret_path->cnt, key->words);
 	}
 	return link;
 }
 
-/* The node at the link has the key's own prefix: the new node takes its place. */
-static int replace(struct trie *trie, u32 *link, u32 num, u64 flags)
+/* One more entry: -ENOENT if it had to exist, -ENOSPC if the map is full. */
+static int count_up(struct lpm *lpm, u64 flags)
 {
-	struct node *old = node_at(trie, *link), *node = node_at(trie, num);
-	u32 old_num = *link;
-	int err = 0;
-
-	if (old->flags & NODE_IM)
-		err = count_up(trie, flags);
-	else if (flags == BPF_NOEXIST)
-		err = -EEXIST;
-	if (err)
-		return err;
-	map_store(&node->child[0], old->child[0]);
-	map_store(&node->child[1], old->child[1]);
-	map_store(link, num);
-	give_node(trie, old_num);
+	if (flags == BPF_EXIST)
+		return -ENOENT;
+	if (lpm->entry_cnt == lpm->map.max_entries)
+		return -ENOSPC;
+	__atomic_store_n(&lpm->entry_cnt, lpm->entry_cnt + 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
-/* The key and the node at the link part after `matched` bits. */
-static int split(struct trie *trie, u32 *link, const struct key *key, u32 num, u32 matched)
+static void put_value(struct lpm *lpm, u32 num, const void *value)
 {
-	struct node *below = node_at(trie, *link), *top;
-	u32 top_num = num, bit;
-
-	if (matched == key->prefix_len) { /* the key is a prefix of the node: it goes above */
-		bit = bit_of(below->data[matched / 64], matched);
-		map_store(&node_at(trie, num)->child[bit], *link);
-	} else {
-		top_num = take_node(trie, matched, NODE_IM, below->data);
-		if (!top_num) {
-			trie->entry_cnt--;
-			return -ENOMEM;
-		}
-		top = node_at(trie, top_num);
-		bit = bit_of(key->words[matched / 64], matched);
-		map_store(&top->child[bit], num);
-		map_store(&top->child[!bit], *link);
-	}
-	map_store(link, top_num);
-	return 0;
+	map_put(value_of(lpm, num), value, lpm->map.value_size);
 }
 
-static int insert(struct trie *trie, const struct key *key, u32 num, u64 flags)
+/* The key has a node: its value is written or replaced. */
+static int set_value(struct lpm *lpm, const struct lpm_path *path, u32 num,
+	const struct lpm_key *key, const void *value, u64 flags)
 {
-	u32 matched, *link = find_link(trie, key, &matched);
+	struct lpm_node *node = lpm_node(lpm, num);
+	u32 room = node->room;
 	int err;
 
-	if (*link && node_at(trie, *link)->prefix_len == matched)
-		return replace(trie, link, num, flags);
-	err = count_up(trie, flags);
+	if (node->head & LPM_IM) {
+		err = count_up(lpm, flags);
+		if (err)
+			return err;
+		lpm_set_words(lpm, node, key->words);
+		put_value(lpm, num, value);
+		lpm_store(&node->head, node->head & ~(u64)LPM_IM);
+		lpm_refresh(lpm, path, path->cnt, key->words, key->len);
+		return 0;
+	}
+	if (flags == BPF_NOEXIST)
+		return -EEXIST;
+	lpm_set_words(lpm, node, key->words); /* what stands behind the prefix is the new key's */
+	map_put((u8 *)lpm_node(lpm, lpm->spare_room) + lpm->value_off, value, lpm->map.value_size);
+	map_store(&node->room, lpm->spare_room);
+	lpm->spare_room = room;
+	return 0;
+}
+
+/* The new node num goes to the link; what is there agrees with it for `matched` bits. The node that is now at
+ * the link, or 0 without memory. */
+static u32 hang(struct lpm *lpm, u32 *link, const struct lpm_key *key, u32 num, u32 matched)
+{
+	struct lpm_node *below = lpm_node(lpm, *link), *top;
+	u32 top_num = num;
+	u64 room;
+	const u64 *words = lpm_words(lpm, below, &room);
+
+	if (*link && matched == key->len) { /* the key is a prefix of the node: it goes above */
+		map_store(&lpm_node(lpm, num)->child[lpm_bit(words, matched)], *link);
+	} else if (*link) {
+		top_num = lpm_take_node(lpm, matched, LPM_IM, words);
+		if (!top_num)
+			return 0;
+		top = lpm_node(lpm, top_num);
+		map_store(&top->child[lpm_bit(key->words, matched)], num);
+		map_store(&top->child[!lpm_bit(key->words, matched)], *link);
+	}
+	map_store(link, top_num);
+	return top_num;
+}
+
+static bool is_leaf(const struct lpm *lpm, u32 num)
+{
+	const struct lpm_node *node = lpm_node(lpm, num);
+
+	return !node->child[0] && !node->child[1];
+}
+
+/* The last of the path's first cnt nodes has children now (1) or has none left (-1). */
+static void count_last(struct lpm *lpm, const struct lpm_path *path, u32 cnt, s32 more)
+{
+	lpm_count(lpm, path, cnt - 1, lpm_len(lpm_node(lpm, path->nums[cnt - 1])->head), more);
+}
+
+static int insert(struct lpm *lpm, const struct lpm_key *key, const void *value, u64 flags)
+{
+	u32 matched, num, top, *link;
+	struct lpm_path path;
+	bool is_below_leaf;
+	int err;
+
+	link = descend(lpm, key, &path, &matched);
+	num = *link;
+	if (num && lpm_len(lpm_node(lpm, num)->head) == matched)
+		return set_value(lpm, &path, num, key, value, flags);
+	err = count_up(lpm, flags);
 	if (err)
 		return err;
-	if (*link)
-		return split(trie, link, key, num, matched);
-	map_store(link, num);
+	num = lpm_take_node(lpm, key->len, 0, key->words);
+	if (!num)
+		goto count_down;
+	put_value(lpm, num, value);
+	is_below_leaf = path.cnt && is_leaf(lpm, path.nums[path.cnt - 1]);
+	top = hang(lpm, link, key, num, matched);
+	if (!top)
+		goto leave_node;
+	if (is_below_leaf)
+		count_last(lpm, &path, path.cnt, 1);
+	if (!is_leaf(lpm, top))
+		lpm_count(lpm, &path, path.cnt, lpm_len(lpm_node(lpm, top)->head), 1);
+	lpm_refresh(lpm, &path, path.cnt, key->words, lpm_len(lpm_node(lpm, top)->head));
+	lpm_grow(lpm, &path, top);
 	return 0;
+leave_node:
+	lpm_leave(lpm, num, 0);
+count_down:
+	__atomic_store_n(&lpm->entry_cnt, lpm->entry_cnt - 1, __ATOMIC_RELAXED);
+	return -ENOMEM;
 }
 
 static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
 {
-	struct trie *trie = to_trie(map);
-	struct key parsed;
+	struct lpm *lpm = to_lpm(map);
+	struct lpm_key parsed;
 	int err;
 	u32 num;
 
-	if (flags > BPF_EXIST || !read_key(trie, key, &parsed))
+	if (flags > BPF_EXIST || !read_key(lpm, key, &parsed))
 		return -EINVAL;
-	begin_change(trie);
-	num = take_node(trie, parsed.prefix_len, 0, parsed.words);
-	err = num ? 0 : -ENOMEM;
-	if (!err) {
-		map_put(value_of(trie, num), value, map->value_size);
-		err = insert(trie, &parsed, num, flags);
-		if (err)
-			give_node(trie, num);
-	}
-	end_change(trie);
+	map_lock(&lpm->lock);
+	num = find_locked(lpm, &parsed);
+	if (num && lpm_len(lpm_node(lpm, num)->head) == parsed.len)
+		err = set_value(lpm, NULL, num, &parsed, value, flags); /* no node changes */
+	else
+		err = insert(lpm, &parsed, value, flags);
+	map_unlock(&lpm->lock);
 	return err;
 }
 
-/* Where a node hangs: its link, and its parent with the parent's link. */
-struct spot {
-	u32 *link, *parent_link;
-	u32 num, parent;
-};
-
-static bool find_spot(struct trie *trie, const struct key *key, struct spot *ret_spot)
+/* The node at the end of the path's first cnt nodes goes, if nothing needs it any more. */
+static void tidy(struct lpm *lpm, const struct lpm_path *path, u32 cnt, const u64 *words)
 {
-	struct spot spot = {.link = &trie->root, .parent_link = &trie->root};
-	struct node *node;
-	u32 matched = 0;
+	u32 num = path->nums[cnt - 1], len;
+	struct lpm_node *node = lpm_node(lpm, num);
 
-	for (; *spot.link; spot.link = &node->child[bit_of(key->words[matched / 64], matched)]) {
-		node = node_at(trie, *spot.link);
-		matched = match_len(trie, node, key);
-		if (node->prefix_len != matched)
-			return false;
-		if (node->prefix_len == key->prefix_len) {
-			spot.num = *spot.link;
-			*ret_spot = spot;
-			return !(node->flags & NODE_IM);
-		}
-		spot.parent = *spot.link;
-		spot.parent_link = spot.link;
-	}
-	return false;
+	lpm_shrink(lpm, num);
+	if (!(node->head & LPM_IM) || lpm_bits(node->head) || (node->child[0] && node->child[1]))
+		return;
+	len = lpm_len(node->head);
+	map_store(link_below(lpm, path, cnt - 1, words), node->child[node->child[0] == 0]);
+	if (!is_leaf(lpm, num))
+		lpm_count(lpm, path, cnt - 1, len, -1);
+	else if (cnt > 1 && is_leaf(lpm, path->nums[cnt - 2]))
+		count_last(lpm, path, cnt - 1, -1);
+	lpm_refresh(lpm, path, cnt - 1, words, len);
+	lpm_leave(lpm, num, 0);
 }
 
-static void unlink_node(struct trie *trie, const struct spot *spot)
+static bool remove_locked(struct lpm *lpm, const struct lpm_key *key)
 {
-	struct node *node = node_at(trie, spot->num), *parent = node_at(trie, spot->parent);
+	struct lpm_path path;
+	struct lpm_node *node;
+	u32 matched, num = *descend(lpm, key, &path, &matched);
 
-	if (node->child[0] && node->child[1]) {
-		map_store(&node->flags, node->flags | NODE_IM);
-		return;
-	}
-	if (spot->parent && (parent->flags & NODE_IM) && !node->child[0] && !node->child[1]) {
-		map_store(spot->parent_link,
-			parent->child[parent->child[0] == spot->num]); /* the sibling */
-		give_node(trie, spot->parent);
-	} else {
-		map_store(spot->link, node->child[0] ? node->child[0] : node->child[1]);
-	}
-	give_node(trie, spot->num);
+	node = lpm_node(lpm, num);
+	if (!num || lpm_len(node->head) != matched || matched != key->len || node->head & LPM_IM)
+		return false;
+	__atomic_store_n(&lpm->entry_cnt, lpm->entry_cnt - 1, __ATOMIC_RELAXED);
+	lpm_store(&node->head, node->head | LPM_IM);
+	if ((node->child[0] && node->child[1]) || lpm_bits(node->head))
+		lpm_refresh(lpm, &path, path.cnt, key->words, key->len);
+	path.nums[path.cnt++] = num;
+	for (; path.cnt; path.cnt--)
+		tidy(lpm, &path, path.cnt, key->words);
+	return true;
 }
 
 static int remove_key(struct map *map, const void *key)
 {
-	struct trie *trie = to_trie(map);
-	struct spot spot;
-	struct key parsed;
+	struct lpm *lpm = to_lpm(map);
+	struct lpm_key parsed;
 	bool found;
 
-	if (!read_key(trie, key, &parsed))
+	if (!read_key(lpm, key, &parsed))
 		return -EINVAL;
-	begin_change(trie);
-	found = find_spot(trie, &parsed, &spot);
-	if (found) {
-		trie->entry_cnt--;
-		unlink_node(trie, &spot);
-	}
-	end_change(trie);
+	map_lock(&lpm->lock);
+	found = remove_locked(lpm, &parsed);
+	map_unlock(&lpm->lock);
 	return found ? 0 : -ENOENT;
 }
 
+/* --- walking ----------------------------------------------------------------------------------- */
+
 /* First in postorder below a node. */
-static u32 leftmost(const struct trie *trie, u32 num)
+static u32 leftmost(const struct lpm *lpm, u32 num)
 {
 	u32 found = 0;
 
 	while (num) {
-		const struct node *node = node_at(trie, num);
+		const struct lpm_node *node = lpm_node(lpm, num);
 
-		if (!(node->flags & NODE_IM))
+		if (!(node->head & LPM_IM))
 			found = num;
-		num = node->child[0] || (node->flags & NODE_IM) ? node->child[0] : node->child[1];
+		num = node->child[0] ? node->child[0] : node->child[1];
 	}
 	return found;
 }
 
-/* The path from the root to the key's own node; its length, or 0 if the key is not there. */
-static u32 find_path(const struct trie *trie, const struct key *key, u32 path[DEPTH_MAX])
+/* What follows the last node of the path in postorder, or 0. */
+static u32 next_after(const struct lpm *lpm, const struct lpm_path *path)
 {
-	u32 num = trie->root, len = 0, matched;
-	const struct node *node;
+	const struct lpm_node *parent;
 
-	while (num) {
-		node = node_at(trie, num);
-		path[len++] = num;
-		matched = match_len(trie, node, key);
-		if (node->prefix_len != matched)
-			return 0;
-		if (node->prefix_len == key->prefix_len)
-			return node->flags & NODE_IM ? 0 : len;
-		num = node->child[bit_of(key->words[matched / 64], matched)];
+	for (u32 cnt = path->cnt; cnt > 1; cnt--) {
+		parent = lpm_node(lpm, path->nums[cnt - 2]);
+		if (parent->child[0] == path->nums[cnt - 1] && parent->child[1])
+			return leftmost(lpm, parent->child[1]);
+		if (!(parent->head & LPM_IM))
+			return path->nums[cnt - 2];
 	}
 	return 0;
 }
 
-/* What follows the last node of the path in postorder, or 0. */
-static u32 next_after(const struct trie *trie, const u32 *path, u32 len)
+static void give_key(const struct lpm *lpm, u32 num, void *ret_key)
 {
-	const struct node *parent;
+	const struct lpm_node *node = lpm_node(lpm, num);
+	u32 len = lpm_len(node->head);
+	u64 words[LPM_WORDS_MAX], room;
+	const u64 *from = lpm_words(lpm, node, &room);
 
-	for (; len > 1; len--) {
-		parent = node_at(trie, path[len - 2]);
-		if (parent->child[0] == path[len - 1] && parent->child[1])
-			return leftmost(trie, parent->child[1]);
-		if (!(parent->flags & NODE_IM))
-			return path[len - 2];
-	}
-	return 0;
+	for (u32 i = 0; i < MAX(lpm->word_cnt, 1U); i++)
+		words[i] = htobe64(from[i]);
+	memcpy(ret_key, &len, sizeof(len));
+	memcpy((u8 *)ret_key + sizeof(len), words, lpm->data_size);
 }
 
 static int next_key(struct map *map, const void *key, void *ret_next)
 {
-	struct trie *trie = to_trie(map);
-	u32 path[DEPTH_MAX], len = 0, num;
-	const struct node *node;
-	struct key parsed;
+	struct lpm *lpm = to_lpm(map);
+	struct lpm_path path;
+	struct lpm_key parsed;
+	u32 num = 0, matched;
 
-	map_lock(&trie->lock);
-	if (key && read_key(trie, key, &parsed))
-		len = find_path(trie, &parsed, path);
-	num = len ? next_after(trie, path, len) : leftmost(trie, trie->root);
-	if (num) {
-		node = node_at(trie, num);
-		memcpy(ret_next, &node->prefix_len, sizeof(u32));
-		memcpy((u8 *)ret_next + sizeof(u32), node->data, trie->data_size);
+	map_lock(&lpm->lock);
+	if (key && read_key(lpm, key, &parsed))
+		num = *descend(lpm, &parsed, &path, &matched);
+	if (num && lpm_len(lpm_node(lpm, num)->head) == matched &&
+		!(lpm_node(lpm, num)->head & LPM_IM)) {
+		path.nums[path.cnt++] = num;
+		num = next_after(lpm, &path);
+	} else {
+		num = leftmost(lpm, lpm->root);
 	}
-	map_unlock(&trie->lock);
+	if (num)
+		give_key(lpm, num, ret_next);
+	map_unlock(&lpm->lock);
 	return num ? 0 : -ENOENT;
 }
+
+/* --- user space -------------------------------------------------------------------------------- */
 
 /* Under the lock, so that the bytes are those of one update. */
 static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
-	struct trie *trie = to_trie(map);
-	struct key parsed;
-	u32 num = 0;
+	struct lpm *lpm = to_lpm(map);
+	struct lpm_key parsed;
+	u32 num;
 
-	if (!read_key(trie, key, &parsed))
+	if (!read_key(lpm, key, &parsed))
 		return -ENOENT;
-	map_lock(&trie->lock);
-	walk(trie, &parsed, &num);
+	map_lock(&lpm->lock);
+	num = find_locked(lpm, &parsed);
 	if (num)
-		map_get(ret_value, value_of(trie, num), map->value_size);
-	map_unlock(&trie->lock);
+		map_get(ret_value, value_of(lpm, num), map->value_size);
+	map_unlock(&lpm->lock);
 	return num ? 0 : -ENOENT;
 }
 
@@ -528,22 +611,21 @@ static int copy_in(struct map *map, const void *key, const void *value, u64 flag
 
 static bool owns(const struct map *map, const void *addr, size_t len)
 {
-	const struct trie *trie = to_trie(map);
-	u64 off = (u64)((uintptr_t)addr - (uintptr_t)trie->nodes);
-	u64 num = off / trie->node_len, in_node = off % trie->node_len;
-	u64 value_off = sizeof(struct node) + trie->word_cnt * 8;
+	const struct lpm *lpm = to_lpm(map);
+	u64 off = (u64)((uintptr_t)addr - (uintptr_t)lpm->nodes);
+	u64 num = off / lpm->node_len, in_node = off % lpm->node_len;
 
-	return num && num < __atomic_load_n(&trie->fresh, __ATOMIC_RELAXED) &&
-	       in_node >= value_off && in_node - value_off <= map->value_size &&
-	       len <= map->value_size - (in_node - value_off);
+	return num && num < __atomic_load_n(&lpm->fresh, __ATOMIC_RELAXED) &&
+	       in_node >= lpm->value_off && in_node - lpm->value_off <= map->value_size &&
+	       len <= map->value_size - (in_node - lpm->value_off);
 }
 
 static u64 mem_usage(const struct map *map)
 {
-	const struct trie *trie = to_trie(map);
-	u64 node_len = LINUX_NODE_LEN + trie->data_size + map->value_size;
+	const struct lpm *lpm = to_lpm(map);
+	u64 node_len = LINUX_NODE_LEN + lpm->data_size + map->value_size;
 
-	return node_len * __atomic_load_n(&trie->entry_cnt, __ATOMIC_RELAXED);
+	return node_len * __atomic_load_n(&lpm->entry_cnt, __ATOMIC_RELAXED);
 }
 
 const struct map_ops map_lpm_trie_ops = {
@@ -551,6 +633,7 @@ const struct map_ops map_lpm_trie_ops = {
 	.alloc = alloc,
 	.free = free_map,
 	.lookup = lookup,
+	.lookup_fn = lookup_fn,
 	.update = update,
 	.remove = remove_key,
 	.next_key = next_key,
