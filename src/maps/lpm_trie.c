@@ -553,13 +553,15 @@ static void give_key(const struct lpm *lpm, u32 num, void *ret_key)
 {
 	const struct lpm_node *node = lpm_node(lpm, num);
 	u32 len = lpm_len(node->head);
-	u64 words[LPM_WORDS_MAX], room;
-	const u64 *from = lpm_words(lpm, node, &room);
+	u64 room, word;
+	const u64 *words = lpm_words(lpm, node, &room);
+	u8 *to = (u8 *)ret_key + sizeof(len);
 
-	for (u32 i = 0; i < MAX(lpm->word_cnt, 1U); i++)
-		words[i] = htobe64(from[i]);
 	memcpy(ret_key, &len, sizeof(len));
-	memcpy((u8 *)ret_key + sizeof(len), words, lpm->data_size);
+	for (u32 off = 0; off < lpm->data_size; off += sizeof(word)) {
+		word = htobe64(words[off / sizeof(word)]);
+		memcpy(to + off, &word, MIN(sizeof(word), (size_t)(lpm->data_size - off)));
+	}
 }
 
 static int next_key(struct map *map, const void *key, void *ret_next)
@@ -569,6 +571,7 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 	struct lpm_key parsed;
 	u32 num = 0, matched;
 
+	path.cnt = 0;
 	map_lock(&lpm->lock);
 	if (key && read_key(lpm, key, &parsed))
 		num = *descend(lpm, &parsed, &path, &matched);
