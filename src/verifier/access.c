@@ -31,9 +31,14 @@ int vf_access_aligned(struct vf_env *env, const struct vf_access *acc)
 	const char *what = "";
 
 	switch (reg->kind) {
+	case VF_MAP_KEY: what = "key "; break;
 	case VF_MAP_VALUE: what = reg->may_be_null ? "" : "value "; break;
 	case VF_CTX: what = "context "; break;
 	case VF_STACK: what = "stack "; break;
+	case VF_SOCKET: what = reg->may_be_null ? "" : "sock "; break;
+	case VF_SOCK_COMMON: what = reg->may_be_null ? "" : "sock_common "; break;
+	case VF_TCP_SOCK: what = reg->may_be_null ? "" : "tcp_sock "; break;
+	case VF_XDP_SOCK: what = reg->may_be_null ? "" : "xdp_sock "; break;
 	}
 	/* the stack is tracked slot by slot, so an access may never straddle two by accident */
 	if (reg->kind != VF_STACK && !acc->is_aligned && !env->is_strict)
@@ -49,6 +54,10 @@ static void note_region(struct vf_env *env, u32 regno, s64 off, s32 size, u32 me
 	case VF_MAP_VALUE:
 		vf_note(env, "invalid access to map value, value_size=%d off=%d size=%d\n",
 			mem_size, (int)off, size);
+		break;
+	case VF_MAP_KEY:
+		vf_note(env, "invalid access to map key, key_size=%d off=%d size=%d\n", mem_size,
+			(int)off, size);
 		break;
 	case VF_PACKET:
 	case VF_PACKET_META:
@@ -99,6 +108,15 @@ static int access_mem(struct vf_env *env, const struct vf_access *acc)
 	return vf_region_check(env, acc->regno, acc->off, acc->size, reg->mem_size, false);
 }
 
+static int access_key(struct vf_env *env, const struct vf_access *acc)
+{
+	const struct map *map = vf_regs(env)[acc->regno].map;
+
+	if (acc->is_write)
+		return vf_complain(env, VF_C_KEY_WRITE, acc->regno);
+	return vf_region_check(env, acc->regno, acc->off, acc->size, map->key_size, false);
+}
+
 static int access_packet(struct vf_env *env, const struct vf_access *acc)
 {
 	if (acc->is_write && !env->type->can_write_packet)
@@ -112,7 +130,11 @@ static int access_plain(struct vf_env *env, const struct vf_access *acc)
 	struct vf_reg *regs = vf_regs(env);
 	int err;
 
-	err = regs[acc->regno].kind == VF_MEM ? access_mem(env, acc) : access_packet(env, acc);
+	switch (regs[acc->regno].kind) {
+	case VF_MEM: err = access_mem(env, acc); break;
+	case VF_MAP_KEY: err = access_key(env, acc); break;
+	default: err = access_packet(env, acc); break;
+	}
 	if (!err && !acc->is_write && acc->value >= 0)
 		vf_reg_unknown(&regs[acc->value]);
 	return err;
@@ -127,6 +149,11 @@ static int access_region(struct vf_env *env, const struct vf_access *acc)
 	switch (reg->kind) {
 	case VF_STACK: return vf_stack_access(env, acc);
 	case VF_MAP_VALUE: return vf_map_load(env, acc);
+	case VF_MAP_KEY: return access_plain(env, acc);
+	case VF_SOCKET:
+	case VF_SOCK_COMMON:
+	case VF_TCP_SOCK:
+	case VF_XDP_SOCK: return vf_sock_access(env, acc);
 	case VF_CTX: return vf_ctx_access(env, acc);
 	case VF_MEM:
 	case VF_PACKET:

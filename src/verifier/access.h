@@ -45,6 +45,9 @@ int vf_map_access(
 	struct vf_env *env, u32 regno, s32 off, s32 size, bool is_write, bool may_be_empty);
 int vf_map_load(struct vf_env *env, const struct vf_access *acc);
 int vf_ctx_access(struct vf_env *env, const struct vf_access *acc);
+/* sock.c */
+bool vf_is_sock(const struct vf_reg *reg);
+int vf_sock_access(struct vf_env *env, const struct vf_access *acc);
 /* The field row of an access to the context, or NULL if there is none that allows it. */
 const struct ctx_field *vf_ctx_field(const struct vf_env *env, s32 off, u32 size, bool is_write);
 

@@ -6,14 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "btf/fields.h"
 #include "verifier/access.h"
 #include "verifier/call_arg.h"
+#include "verifier/callback.h"
 #include "verifier/precision.h"
-#include "verifier/static.h"
 #include "verifier/references.h"
+#include "verifier/static.h"
 #include "verifier/step.h"
 
-enum { MAX_ERRNO_RET = 4095 };
+enum { MAX_ERRNO_RET = 4095, LOCKS = BTF_FIELD_SPIN_LOCK | BTF_FIELD_RES_SPIN_LOCK };
 
 static const char *name_of(u32 id)
 {
@@ -27,12 +29,17 @@ static const u64 known_args = 1ull << HLP_NONE | 1ull << HLP_CONST_MAP_PTR | 1ul
 			      1ull << HLP_MAP_VALUE | 1ull << HLP_MEM | 1ull << HLP_CONST_SIZE |
 			      1ull << HLP_CONST_SIZE_OR_ZERO | 1ull << HLP_CTX |
 			      1ull << HLP_ANYTHING | 1ull << HLP_STACK | 1ull << HLP_CONST_STR |
-			      1ull << HLP_SCALAR_CONST;
+			      1ull << HLP_SCALAR_CONST | 1ull << HLP_SOCK_COMMON |
+			      1ull << HLP_SOCKET | 1ull << HLP_RINGBUF_MEM |
+			      1ull << HLP_CONST_ALLOC_SIZE_OR_ZERO |
+			      1ull << HLP_BTF_ID_SOCK_COMMON | 1ull << HLP_FUNC;
 static const u32 known_arg_flags = HLP_MAYBE_NULL | HLP_RDONLY | HLP_UNINIT | HLP_WRITE |
-				   HLP_FIXED_SIZE | HLP_ALIGNED;
+				   HLP_FIXED_SIZE | HLP_ALIGNED | HLP_OBJ_RELEASE;
 static const u64 known_rets = 1ull << HLP_RET_INTEGER | 1ull << HLP_RET_VOID |
-			      1ull << HLP_RET_MAP_VALUE;
-static const u32 known_ret_flags = HLP_MAYBE_NULL;
+			      1ull << HLP_RET_MAP_VALUE | 1ull << HLP_RET_SOCKET |
+			      1ull << HLP_RET_TCP_SOCK | 1ull << HLP_RET_SOCK_COMMON |
+			      1ull << HLP_RET_MEM;
+static const u32 known_ret_flags = HLP_MAYBE_NULL | HLP_RINGBUF;
 
 static int check_known(struct vf_env *env, const struct hlp_proto *hlp)
 {
@@ -152,28 +159,127 @@ static bool is_array(const struct map *map)
 	       map->type->type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
-static void set_result(struct vf_env *env, const struct hlp_proto *hlp, const struct vf_call *call)
+static bool is_sock_map(const struct map *map)
 {
+	return map && (map->type->type == BPF_MAP_TYPE_SOCKMAP ||
+			      map->type->type == BPF_MAP_TYPE_SOCKHASH);
+}
+
+/* The caller owns what these return. */
+static bool acquires(const struct hlp_proto *hlp, const struct map *map)
+{
+	switch (hlp->id) {
+	case BPF_FUNC_sk_lookup_tcp:
+	case BPF_FUNC_sk_lookup_udp:
+	case BPF_FUNC_skc_lookup_tcp:
+	case BPF_FUNC_ringbuf_reserve:
+	case BPF_FUNC_kptr_xchg: return true;
+	case BPF_FUNC_map_lookup_elem: return is_sock_map(map);
+	default: return false;
+	}
+}
+
+/* What these return is their argument, seen as something else. */
+static bool casts(const struct hlp_proto *hlp)
+{
+	switch (hlp->id) {
+	case BPF_FUNC_tcp_sock:
+	case BPF_FUNC_sk_fullsock:
+	case BPF_FUNC_skc_to_tcp_sock:
+	case BPF_FUNC_skc_to_tcp6_sock:
+	case BPF_FUNC_skc_to_udp6_sock:
+	case BPF_FUNC_skc_to_mptcp_sock:
+	case BPF_FUNC_skc_to_tcp_timewait_sock:
+	case BPF_FUNC_skc_to_tcp_request_sock: return true;
+	default: return false;
+	}
+}
+
+static void set_pointer(struct vf_env *env, const struct hlp_proto *hlp, const struct vf_call *call)
+{
+	static const u8 kinds[HLP_RET_KIND_CNT] = {
+		[HLP_RET_MAP_VALUE] = VF_MAP_VALUE,
+		[HLP_RET_SOCKET] = VF_SOCKET,
+		[HLP_RET_TCP_SOCK] = VF_TCP_SOCK,
+		[HLP_RET_SOCK_COMMON] = VF_SOCK_COMMON,
+		[HLP_RET_MEM] = VF_MEM,
+	};
 	struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
 
-	switch (hlp->ret) {
+	vf_reg_pointer(r0, kinds[HLP_KIND(hlp->ret)]);
+	r0->may_be_null = hlp->ret & HLP_MAYBE_NULL;
+	if (r0->kind == VF_MAP_VALUE) {
+		r0->map = call->map;
+		r0->map_uid = call->map_uid;
+		/* an element of an array that is known to exist */
+		if (hlp->id == BPF_FUNC_map_lookup_elem && is_array(call->map) && call->has_key &&
+			call->key < call->map->max_entries)
+			r0->may_be_null = false;
+		if (!r0->may_be_null && map_has_field(call->map, LOCKS))
+			r0->id = ++env->id_gen;
+	} else if (r0->kind == VF_MEM) {
+		r0->mem_size = call->mem_size;
+		r0->flags = hlp->ret & HLP_RINGBUF ? VF_RINGBUF : 0;
+	}
+}
+
+static int set_result(struct vf_env *env, const struct hlp_proto *hlp, const struct vf_call *call)
+{
+	struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
+	u32 id;
+	int err;
+
+	switch (HLP_KIND(hlp->ret)) {
 	case HLP_RET_INTEGER:
 		vf_reg_unknown(r0);
 		refine_result(env, hlp, r0);
 		break;
 	case HLP_RET_VOID: break;
-	case HLP_RET_MAP_VALUE:
-	case HLP_RET_MAP_VALUE_OR_NULL:
-		vf_reg_pointer(r0, VF_MAP_VALUE);
-		r0->map = call->map;
-		/* an element of an array that is known to exist */
-		r0->may_be_null = hlp->ret == HLP_RET_MAP_VALUE_OR_NULL &&
-				  !(hlp->id == BPF_FUNC_map_lookup_elem && is_array(call->map) &&
-					  call->has_key && call->key < call->map->max_entries);
-		if (r0->may_be_null)
-			r0->id = ++env->id_gen;
-		break;
+	default: set_pointer(env, hlp, call); break;
 	}
+	if (r0->may_be_null)
+		r0->id = ++env->id_gen;
+	if (casts(hlp)) {
+		r0->ref_id = call->ref_id;
+	} else if (acquires(hlp, call->map)) {
+		err = vf_ref_acquire(env, &id);
+		if (err)
+			return err;
+		r0->id = r0->ref_id = id;
+	}
+	return 0;
+}
+
+/* What an argument gives back is gone, in all registers. */
+static int release(struct vf_env *env, const struct hlp_proto *hlp, const struct vf_call *call)
+{
+	int err = -EINVAL;
+
+	if (!call->release_regno)
+		return 0;
+	if (call->ref_id)
+		err = vf_ref_release(env, call->ref_id);
+	else if (vf_is_null(&vf_regs(env)[call->release_regno]))
+		err = 0;
+	return err == -EINVAL ? vf_complain(env, VF_C_REF_NOT_HELD, name_of(hlp->id), hlp->id)
+			      : err;
+}
+
+/* What single helpers ask for beyond their prototypes, or begin. */
+static int special(struct vf_env *env, const struct hlp_proto *hlp, const struct vf_call *call)
+{
+	int err = 0;
+
+	switch (hlp->id) {
+	case BPF_FUNC_tail_call: return vf_ref_check_leaks(env, false, true, "tail_call");
+	case BPF_FUNC_get_local_storage:
+		if (!vf_is_null(&vf_regs(env)[BPF_REG_2]))
+			err = vf_complain(env, VF_C_LOCAL_STORAGE_FLAGS);
+		return err;
+	default: break;
+	}
+	err = check_format(env, hlp);
+	return err ? err : vf_call_callback(env, hlp->id, call->sub);
 }
 
 int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
@@ -199,19 +305,20 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 	if (!err)
 		err = store_raw(env, &call);
 	if (!err)
-		err = check_format(env, hlp);
-	if (!err && hlp->id == BPF_FUNC_tail_call)
-		err = vf_ref_check_leaks(env, false, true, "tail_call");
+		err = release(env, hlp, &call);
+	if (!err)
+		err = special(env, hlp, &call);
 	if (err)
 		return err;
-	/* Linux looks at the map's type last */
 	vf_regs_clobber(env);
-	err = check_map_type(env, hlp, call.map);
+	if (HLP_KIND(hlp->ret) == HLP_RET_MAP_VALUE && !call.map)
+		return vf_complain(env, VF_C_HELPER_NO_MAP);
+	err = set_result(env, hlp, &call);
+	/* Linux looks at the map's type last */
+	if (!err)
+		err = check_map_type(env, hlp, call.map);
 	if (err)
 		return err;
-	if ((hlp->ret == HLP_RET_MAP_VALUE || hlp->ret == HLP_RET_MAP_VALUE_OR_NULL) && !call.map)
-		return vf_complain(env, VF_C_HELPER_NO_MAP);
-	set_result(env, hlp, &call);
 	if (hlp->changes_pkt)
 		vf_packet_forget(env);
 	return hlp->id == BPF_FUNC_tail_call ? vf_tail_call(env) : 0;

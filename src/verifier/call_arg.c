@@ -10,42 +10,6 @@
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
-/* What Linux names as expected; the log's words. Kinds that skep does not make are part of them. */
-static const char *expected_words(enum hlp_arg kind)
-{
-	switch (kind) {
-	case HLP_CONST_MAP_PTR: return "map_ptr";
-	case HLP_CTX: return "ctx";
-	case HLP_STACK: return "fp";
-	case HLP_FUNC: return "func";
-	case HLP_CONST_STR: return "map_value";
-	case HLP_CONST_SIZE:
-	case HLP_CONST_SIZE_OR_ZERO:
-	case HLP_SCALAR_CONST: return "scalar";
-	default:
-		return "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_";
-	}
-}
-
-static bool fits_kind(enum hlp_arg kind, const struct vf_reg *reg, u32 arg)
-{
-	if (reg->may_be_null && !(arg & HLP_MAYBE_NULL))
-		return false;
-	if (reg->is_rdonly && !(arg & HLP_RDONLY) && kind != HLP_MAP_KEY)
-		return false;
-	switch (kind) {
-	case HLP_CONST_MAP_PTR: return reg->kind == VF_MAP_PTR;
-	case HLP_CTX: return reg->kind == VF_CTX;
-	case HLP_STACK: return reg->kind == VF_STACK;
-	case HLP_CONST_STR: return reg->kind == VF_MAP_VALUE;
-	case HLP_FUNC: return false; /* no register holds one yet */
-	case HLP_CONST_SIZE:
-	case HLP_CONST_SIZE_OR_ZERO:
-	case HLP_SCALAR_CONST: return vf_is_scalar(reg);
-	default: return (vf_kind_bits(reg->kind) & KIND_MEM) != 0;
-	}
-}
-
 int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, bool is_write,
 	bool may_be_empty)
 {
@@ -57,6 +21,11 @@ int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, b
 	case VF_PACKET:
 	case VF_PACKET_META: return vf_packet_access(env, regno, reg->off, size, may_be_empty);
 	case VF_MAP_VALUE: return vf_map_access(env, regno, reg->off, size, is_write, may_be_empty);
+	case VF_MAP_KEY:
+		if (is_write)
+			return vf_complain(env, VF_C_MEM_RDONLY, regno, vf_kind_str(reg));
+		return vf_region_check(
+			env, regno, reg->off, size, reg->map->key_size, may_be_empty);
 	case VF_MEM:
 		if (is_write && reg->is_rdonly)
 			return vf_complain(env, VF_C_MEM_RDONLY, regno, vf_kind_str(reg));
@@ -137,17 +106,37 @@ static int check_string(struct vf_env *env, u32 regno)
 	return 0;
 }
 
-/* What the kind of argument asks for beyond the kind of register. */
-static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u32 regno)
+static int check_map_arg(struct vf_env *env, struct vf_call *call, const struct vf_reg *reg)
 {
-	u32 arg = call->hlp->args[arg_no];
+	/* a timer lies in a value of this very map */
+	if (call->map && (call->map != reg->map || call->map_uid != reg->map_uid))
+		return vf_complain(env, VF_C_TIMER_MAP, call->map_uid, reg->map_uid);
+	call->map = reg->map;
+	call->map_uid = reg->map_uid;
+	return 0;
+}
+
+static int check_alloc_size(struct vf_env *env, struct vf_call *call, u32 regno)
+{
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+
+	if (!tnum_is_const(reg->num.var_off))
+		return vf_complain(env, VF_C_ARG_CONST, regno);
+	call->mem_size = reg->num.var_off.value;
+	return vf_mark_precise(env, regno);
+}
+
+/* What the kind of argument asks for beyond the kind of register. */
+static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u32 arg)
+{
+	u32 regno = BPF_REG_1 + arg_no;
 	struct vf_reg *reg = &vf_regs(env)[regno];
 	struct vf_access acc = {
 		.regno = regno, .size = call->hlp->arg_size[arg_no], .is_aligned = true};
 	int err;
 
 	switch (HLP_KIND(arg)) {
-	case HLP_CONST_MAP_PTR: call->map = reg->map; return 0;
+	case HLP_CONST_MAP_PTR: return check_map_arg(env, call, reg);
 	case HLP_MAP_KEY: return check_key(env, call, regno);
 	case HLP_MAP_VALUE:
 		if (arg & HLP_MAYBE_NULL && vf_is_null(reg))
@@ -173,9 +162,68 @@ static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u
 		if (!tnum_is_const(reg->num.var_off))
 			return vf_complain(env, VF_C_ARG_CONST, regno);
 		return vf_mark_precise(env, regno);
+	case HLP_CONST_ALLOC_SIZE_OR_ZERO: return check_alloc_size(env, call, regno);
+	case HLP_FUNC: call->sub = reg->sub; return 0;
 	case HLP_CONST_STR: return check_string(env, regno);
 	default: return 0;
 	}
+}
+
+/* Values of maps of sockets are sockets. */
+static u32 resolve_value(const struct vf_call *call, u32 arg)
+{
+	if (HLP_KIND(arg) != HLP_MAP_VALUE || !call->map)
+		return arg;
+	switch (call->map->type->type) {
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH: return HLP_BTF_ID_SOCK_COMMON | (arg & ~0xffu);
+	default: return arg;
+	}
+}
+
+static int complain_kind(struct vf_env *env, u32 regno, u32 arg)
+{
+	struct buf words = BUF_INIT;
+	int err;
+
+	vf_arg_words(arg, &words);
+	err = vf_complain(
+		env, VF_C_ARG_KIND, regno, vf_kind_str(&vf_regs(env)[regno]), buf_text(&words));
+	buf_done(&words);
+	return err;
+}
+
+/* What is released is named by its own address; other objects that are no memory, too. */
+static int check_offset(struct vf_env *env, u32 regno, u32 arg)
+{
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+
+	if (arg & HLP_OBJ_RELEASE) {
+		if (HLP_KIND(arg) == HLP_DYNPTR && reg->kind == VF_STACK)
+			return 0;
+		if (reg->off)
+			return vf_complain(env, VF_C_REF_ARG_OFF, regno);
+		return vf_reg_unmoved(env, regno);
+	}
+	return vf_kind_bits(reg->kind) & KIND_MOVED ? 0 : vf_reg_unmoved(env, regno);
+}
+
+/* References among the arguments: at most one, and it must be there where one is released. */
+static int note_reference(struct vf_env *env, struct vf_call *call, u32 regno, u32 arg)
+{
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+
+	if (arg & HLP_OBJ_RELEASE) {
+		if (!reg->ref_id && !vf_is_null(reg))
+			return vf_complain(env, VF_C_REF_ARG, regno);
+		call->release_regno = regno;
+	}
+	if (!reg->ref_id || HLP_KIND(arg) == HLP_KPTR_XCHG_DEST)
+		return 0;
+	if (call->ref_id)
+		return vf_complain(env, VF_C_REF_ARGS, regno, reg->ref_id, call->ref_id);
+	call->ref_id = reg->ref_id;
+	return 0;
 }
 
 int vf_call_arg(struct vf_env *env, struct vf_call *call, u32 arg_no)
@@ -191,15 +239,16 @@ int vf_call_arg(struct vf_env *env, struct vf_call *call, u32 arg_no)
 		return err;
 	if (vf_is_packet(reg) && !(env->type->has_packet && call->hlp->pkt_access))
 		return vf_complain(env, VF_C_HELPER_PACKET);
-	if (!(vf_is_null(reg) && arg & HLP_MAYBE_NULL)) {
-		if (!fits_kind(HLP_KIND(arg), reg, arg))
-			return vf_complain(env, VF_C_ARG_KIND, regno, vf_kind_str(reg),
-				expected_words(HLP_KIND(arg)));
-		if (!(vf_kind_bits(reg->kind) & KIND_MOVED)) {
-			err = vf_reg_unmoved(env, regno);
-			if (err)
-				return err;
-		}
+	arg = resolve_value(call, arg);
+	if (vf_is_null(reg) && arg & HLP_MAYBE_NULL) {
+		/* that it is null was relied upon */
+		err = vf_mark_precise(env, regno);
+	} else {
+		if (!vf_arg_fits(arg, reg, 0))
+			return complain_kind(env, regno, arg);
+		err = check_offset(env, regno, arg);
 	}
-	return check_meaning(env, call, arg_no, regno);
+	if (!err)
+		err = note_reference(env, call, regno, arg);
+	return err ? err : check_meaning(env, call, arg_no, arg);
 }

@@ -11,13 +11,22 @@
 struct vf_call {
 	const struct hlp_proto *hlp;
 	struct map *map;
-	bool has_key; /* the key is the constant `key` */
+	u32 map_uid;
+	u32 ref_id;	   /* the reference that an argument belongs to; 0: none */
+	u32 release_regno; /* the argument that is given back; 0: none */
+	u32 mem_size;	   /* of the memory to be returned */
+	u32 sub;	   /* the callback */
+	bool has_key;	   /* the key is the constant `key` */
 	u64 key;
 	bool is_raw;		 /* the memory argument is filled by the helper */
 	u32 raw_regno, raw_size; /* stack to be stored to, byte by byte */
 };
 
 int vf_call_arg(struct vf_env *env, struct vf_call *call, u32 arg);
+/* arg_kind.c: the register is of a kind that the argument takes, flags in `ignored` aside; the words of the
+ * log for what it takes. */
+bool vf_arg_fits(u32 arg, const struct vf_reg *reg, u16 ignored);
+void vf_arg_words(u32 arg, struct buf *out);
 /* A helper reads or writes size bytes at register regno. call NULL: nothing is left to be filled. */
 int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, bool is_write,
 	bool may_be_empty);

@@ -7,7 +7,10 @@
 
 #include "verifier/access.h"
 #include "verifier/call_arg.h"
+#include "verifier/callback.h"
 #include "verifier/live_stack.h"
+#include "verifier/prune.h"
+#include "verifier/references.h"
 #include "verifier/static.h"
 #include "verifier/step.h"
 
@@ -60,8 +63,18 @@ static int check_arg(struct vf_env *env, const struct vf_sub *sub, u32 arg_no)
 static int call_global(struct vf_env *env, u32 no)
 {
 	struct vf_sub *sub = &env->subs[no];
-	int err = vf_btf_args(env, no);
+	int err;
 
+	if (env->cur->lock_cnt) {
+		vf_note(env, "global function calls are not allowed while holding a lock,\n");
+		return vf_complain(env, VF_C_GLOBAL_LOCKED);
+	}
+	if (sub->may_sleep && vf_in_atomic(env->cur)) {
+		vf_note(env, "global functions that may sleep are not allowed in non-sleepable "
+			     "context,\ni.e., in a RCU/IRQ/preempt-disabled section, or in\n");
+		return vf_complain(env, VF_C_GLOBAL_SLEEP);
+	}
+	err = vf_btf_args(env, no);
 	for (u32 i = 0; i < sub->arg_cnt && !err; i++)
 		err = check_arg(env, sub, i);
 	if (err == -ENOMEM)
@@ -116,11 +129,21 @@ int vf_return_sub(struct vf_env *env)
 {
 	struct vf_state *st = env->cur;
 	struct vf_frame *callee = vf_top(st), *caller = st->frames[st->top - 1];
+	bool is_callback = callee->is_callback;
+	const struct vf_state *last;
+	int err;
 
 	if (callee->regs[BPF_REG_0].kind == VF_STACK)
 		return vf_complain(env, VF_C_RETURN_STACK);
-	caller->regs[BPF_REG_0] = callee->regs[BPF_REG_0];
-	env->insn_idx = callee->callsite + 1;
+	if (is_callback) {
+		err = vf_callback_return(env, callee);
+		if (err)
+			return err;
+	} else {
+		caller->regs[BPF_REG_0] = callee->regs[BPF_REG_0];
+	}
+	/* a callback comes back to the call, which may call it again */
+	env->insn_idx = callee->callsite + !is_callback;
 	if (vf_logs_insns(env)) {
 		vf_note(env, "returning from callee:\n");
 		vf_log_frame(env, st, callee->no, true);
@@ -129,5 +152,8 @@ int vf_return_sub(struct vf_env *env)
 	}
 	st->frames[st->top--] = NULL;
 	vf_frame_free(env, callee);
+	last = is_callback ? vf_prune_last_round(env, st) : NULL;
+	if (last)
+		vf_widen(last, st);
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "verifier/callback.h"
 #include "verifier/env.h"
 #include "verifier/static.h"
 #include "verifier/step.h"
@@ -54,8 +55,24 @@ static void note_moves(struct vf_env *env, u32 t, const struct bpf_insn *insn)
 	if (insn->src_reg || (u32)insn->imm >= inst->helper_cnt)
 		return;
 	hlp = inst->helpers[insn->imm];
-	if (hlp && hlp->changes_pkt)
-		env->subs[vf_sub_of(env, t)].changes_pkt = true;
+	hlp = hlp_for(hlp, env->type->type, env->params->expected_attach_type);
+	if (!hlp)
+		return;
+	env->subs[vf_sub_of(env, t)].changes_pkt |= hlp->changes_pkt;
+	env->subs[vf_sub_of(env, t)].may_sleep |= hlp->may_sleep;
+}
+
+/* A call that calls back comes to itself again; one that does so later starts something new. */
+static void note_callback(struct vf_env *env, u32 t, const struct bpf_insn *insn)
+{
+	struct vf_aux *aux = &env->aux[t];
+
+	if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg || !vf_callback_of(insn->imm))
+		return;
+	aux->is_prune = true;
+	if (!vf_calls_back(env, insn))
+		return;
+	aux->calls_back = aux->is_checkpoint = aux->is_jump = true;
 }
 
 static int visit_call(struct walk *walk, u32 t, const struct bpf_insn *insn, bool has_callee)
@@ -74,8 +91,10 @@ static int visit_call(struct walk *walk, u32 t, const struct bpf_insn *insn, boo
 	at = vf_sub_at(env, callee);
 	ret = push(walk, t, callee, BRANCH);
 	/* by the time the call is left for good, the callee is done (or the call is recursive) */
-	if (ret == DONE && at >= 0 && env->subs[at].changes_pkt)
-		env->subs[vf_sub_of(env, t)].changes_pkt = true;
+	if (ret == DONE && at >= 0) {
+		env->subs[vf_sub_of(env, t)].changes_pkt |= env->subs[at].changes_pkt;
+		env->subs[vf_sub_of(env, t)].may_sleep |= env->subs[at].may_sleep;
+	}
 	return ret;
 }
 
@@ -95,6 +114,7 @@ static int visit(struct walk *walk, u32 t)
 	case BPF_EXIT: return DONE;
 	case BPF_CALL:
 		note_moves(env, t, insn);
+		note_callback(env, t, insn);
 		return visit_call(walk, t, insn, insn->src_reg == BPF_PSEUDO_CALL);
 	case BPF_JA:
 		target = (s64)t + isa_jump_off(insn) + 1;
@@ -159,12 +179,15 @@ static void settle_moves(struct vf_env *env)
 
 			while (i >= env->subs[s + 1].start)
 				s++;
-			if (insn->code != (BPF_JMP | BPF_CALL) ||
-				insn->src_reg != BPF_PSEUDO_CALL || env->subs[s].changes_pkt)
+			if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg != BPF_PSEUDO_CALL)
 				continue;
 			callee = vf_sub_at(env, i + insn->imm + 1);
-			if (callee >= 0 && env->subs[callee].changes_pkt)
+			if (callee < 0)
+				continue;
+			if (env->subs[callee].changes_pkt && !env->subs[s].changes_pkt)
 				env->subs[s].changes_pkt = is_changed = true;
+			if (env->subs[callee].may_sleep && !env->subs[s].may_sleep)
+				env->subs[s].may_sleep = is_changed = true;
 		}
 	}
 }

@@ -42,6 +42,8 @@ struct vf_aux {
 	u8 access_kind;	    /* kind of pointer it accesses; VF_NOT_INIT: none yet */
 	struct map *map;    /* ld_imm64 of a map: borrowed from env->maps */
 	u32 map_off;
+	bool is_loop_seen, is_loop_plain; /* calls of bpf_loop: callback.c */
+	u32 loop_sub;
 };
 
 enum vf_arg_kind { VF_ARG_SCALAR, VF_ARG_CTX, VF_ARG_MEM };
@@ -60,7 +62,9 @@ struct vf_sub {
 	bool changes_pkt; /* it or what it calls may move the packet */
 	bool is_global;	  /* verified on its own, from its BTF */
 	bool is_called, is_verified;
-	bool has_args; /* args below are filled */
+	bool is_async;	/* called later, by a timer say */
+	bool may_sleep; /* it or what it calls may */
+	bool has_args;	/* args below are filled */
 	u8 arg_cnt;
 	struct vf_arg args[VF_ARG_CNT];
 	const char *name; /* "" without BTF */

@@ -19,7 +19,8 @@ static struct ctx_ret range_of(const struct vf_env *env)
 	return (struct ctx_ret){.min = type->ret_min, .max = type->ret_max};
 }
 
-static int complain_range(struct vf_env *env, const struct vf_reg *r0, struct ctx_ret range)
+int vf_complain_range(
+	struct vf_env *env, const struct vf_reg *r0, s32 min, s32 max, const char *when)
 {
 	struct buf text = BUF_INIT;
 	int err;
@@ -30,7 +31,7 @@ static int complain_range(struct vf_env *env, const struct vf_reg *r0, struct ct
 		buf_printf(&text, " smax=%" PRId64, r0->num.smax);
 	if (!text.len)
 		buf_str(&text, " unknown scalar value");
-	err = vf_complain(env, VF_C_EXIT_RANGE, buf_text(&text), range.min, range.max);
+	err = vf_complain(env, VF_C_EXIT_RANGE, when, buf_text(&text), min, max);
 	buf_done(&text);
 	return err;
 }
@@ -38,24 +39,29 @@ static int complain_range(struct vf_env *env, const struct vf_reg *r0, struct ct
 int vf_exit_check(struct vf_env *env)
 {
 	const struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
+	const struct vf_frame *frame = vf_top(env->cur);
 	struct ctx_ret range = range_of(env);
+	const char *when = "At program exit";
 	int err = vf_reg_read(env, BPF_REG_0);
 
 	if (err)
 		return err;
-	if (vf_top(env->cur)->sub) {
+	if (frame->is_async) {
+		when = "At async callback return";
+		range = (struct ctx_ret){.min = frame->cb_min, .max = frame->cb_max};
+	} else if (frame->sub) {
 		if (!vf_is_scalar(r0))
 			return vf_complain(env, VF_C_EXIT_SUB, vf_kind_str(r0));
 		return 0;
-	}
-	if (env->type->ret_any)
+	} else if (env->type->ret_any) {
 		return 0;
+	}
 	if (!vf_is_scalar(r0))
-		return vf_complain(env, VF_C_EXIT_KIND, vf_kind_str(r0));
+		return vf_complain(env, VF_C_EXIT_KIND, when, vf_kind_str(r0));
 	err = vf_mark_precise(env, BPF_REG_0);
 	if (err)
 		return err;
 	if (r0->num.smin < range.min || r0->num.smax > range.max)
-		return complain_range(env, r0, range);
+		return vf_complain_range(env, r0, range.min, range.max, when);
 	return 0;
 }

@@ -12,6 +12,20 @@
 #include "verifier/static.h"
 #include "verifier/step.h"
 
+static int push(struct vf_env *env, struct vf_pending *pending, u32 insn_idx, u32 prev_idx)
+{
+	pending->insn_idx = insn_idx;
+	pending->prev_idx = prev_idx;
+	pending->log_pos = vf_log_pos(env);
+	pending->next = env->pending;
+	env->pending = pending;
+	if (pending->st.parent)
+		pending->st.parent->branches++;
+	if (++env->pending_cnt > VF_PENDING_MAX)
+		return vf_complain(env, VF_C_PENDING, env->pending_cnt);
+	return 0;
+}
+
 int vf_explore_push(struct vf_env *env, u32 insn_idx, u32 prev_idx, struct vf_state **ret_state)
 {
 	struct vf_pending *pending = vf_alloc(env, sizeof(*pending));
@@ -24,17 +38,36 @@ int vf_explore_push(struct vf_env *env, u32 insn_idx, u32 prev_idx, struct vf_st
 		vf_free(env, pending, sizeof(*pending));
 		return -ENOMEM;
 	}
-	pending->insn_idx = insn_idx;
-	pending->prev_idx = prev_idx;
-	pending->log_pos = vf_log_pos(env);
-	pending->next = env->pending;
-	env->pending = pending;
-	if (pending->st.parent)
-		pending->st.parent->branches++;
-	if (++env->pending_cnt > VF_PENDING_MAX)
-		return vf_complain(env, VF_C_PENDING, env->pending_cnt);
 	*ret_state = &pending->st;
-	return 0;
+	return push(env, pending, insn_idx, prev_idx);
+}
+
+/* A state at the start of a function, in its outermost frame. */
+static int make_entry(struct vf_env *env, u32 sub, struct vf_state *st)
+{
+	struct vf_frame *frame = vf_frame_new(env, 0, sub, -1);
+
+	if (!frame)
+		return -ENOMEM;
+	st->frames[0] = frame;
+	st->branches = 1;
+	st->first_idx = st->insn_idx = env->subs[sub].start;
+	return vf_live_enter(env, NULL, frame);
+}
+
+int vf_explore_push_entry(struct vf_env *env, u32 sub, u32 prev_idx, struct vf_state **ret_state)
+{
+	struct vf_pending *pending = vf_alloc(env, sizeof(*pending));
+
+	if (!pending)
+		return -ENOMEM;
+	if (make_entry(env, sub, &pending->st)) {
+		vf_state_done(env, &pending->st);
+		vf_free(env, pending, sizeof(*pending));
+		return -ENOMEM;
+	}
+	*ret_state = &pending->st;
+	return push(env, pending, env->subs[sub].start, prev_idx);
 }
 
 /* Takes up the branch left open last; false when there is none. */
@@ -151,18 +184,13 @@ static int explore_paths(struct vf_env *env)
 static int enter(struct vf_env *env, u32 sub_no)
 {
 	struct vf_sub *sub = &env->subs[sub_no];
-	struct vf_frame *frame = vf_frame_new(env, 0, sub_no, -1);
-	int err;
+	struct vf_frame *frame;
+	int err = make_entry(env, sub_no, env->cur);
 
-	if (!frame)
-		return -ENOMEM;
-	env->cur->frames[0] = frame;
-	if (vf_live_enter(env, NULL, frame))
-		return -ENOMEM;
-	env->cur->branches = 1;
+	if (err)
+		return err;
+	frame = env->cur->frames[0];
 	env->cur->may_sleep = env->params->flags & BPF_F_SLEEPABLE;
-	env->cur->first_idx = sub->start;
-	env->cur->insn_idx = sub->start;
 	if (!sub_no) {
 		vf_reg_pointer(&frame->regs[BPF_REG_1], VF_CTX);
 		return 0;

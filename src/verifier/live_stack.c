@@ -287,7 +287,12 @@ u64 vf_live_slots(const struct vf_state *st, u32 frame)
 {
 	u64 live = live_before(vf_top(st)->live, st->insn_idx, frame);
 
-	for (u32 f = frame; f < st->top; f++)
-		live |= live_before(st->frames[f]->live, st->frames[f + 1]->callsite + 1, frame);
+	for (u32 f = frame; f < st->top; f++) {
+		const struct vf_frame *callee = st->frames[f + 1];
+
+		/* a callback returns to the call itself */
+		live |= live_before(
+			st->frames[f]->live, callee->callsite + !callee->is_callback, frame);
+	}
 	return live;
 }

@@ -214,14 +214,30 @@ static int back_sub_call(struct vf_env *env, u32 idx)
 	return 0;
 }
 
+/* Leaving a callback backwards: what it was given came from the helper. */
+static int back_callback(struct vf_precision *set)
+{
+	if (!set->top || set->regs[set->top] & ~ARG_REGS || set->slots[set->top])
+		return CANNOT_FOLLOW;
+	set->regs[set->top] = 0;
+	set->top--;
+	return 0;
+}
+
 static int back_exit(struct vf_env *env, s32 next)
 {
 	struct vf_precision *set = env->precision;
 	const struct bpf_insn *call = next > 0 ? &env->insns[next - 1] : NULL;
-	bool wants_r0 = has_reg(set, BPF_REG_0);
+	bool is_callback = next >= 0 && env->aux[next].calls_back;
+	bool is_call = call && call->code == (BPF_JMP | BPF_CALL) &&
+		       call->src_reg == BPF_PSEUDO_CALL;
+	bool wants_r0 = is_call && has_reg(set, BPF_REG_0);
 
-	if (set->regs[set->top] & ARG_REGS || set->top + 1 == PROG_FRAME_MAX || !call ||
-		call->code != (BPF_JMP | BPF_CALL) || call->src_reg != BPF_PSEUDO_CALL)
+	/* it is the helper that gives arguments to a callback, not the call that comes next */
+	if (is_callback)
+		set->regs[set->top] &= ~ARG_REGS;
+	if (set->regs[set->top] & ARG_REGS || set->top + 1 == PROG_FRAME_MAX ||
+		(!is_call && !is_callback))
 		return CANNOT_FOLLOW;
 	del_reg(set, BPF_REG_0);
 	set->top++;
@@ -239,6 +255,8 @@ static int back_jump(struct vf_env *env, u32 idx, s32 next, const struct vf_hist
 	case BPF_CALL:
 		if (insn->src_reg == BPF_PSEUDO_CALL)
 			return back_sub_call(env, idx);
+		if (env->aux[idx].calls_back && next != (s32)idx + 1)
+			return back_callback(set);
 		del_reg(set, BPF_REG_0);
 		if (set->regs[set->top] & ARG_REGS)
 			return CANNOT_FOLLOW;

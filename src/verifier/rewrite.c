@@ -225,8 +225,11 @@ static int emit(struct plan *plan, u32 i)
 		return 0;
 	}
 	out[0] = *insn;
-	if (isa_is_lddw(insn))
+	if (isa_is_lddw(insn)) {
 		out[1] = insn[1];
+		if (insn->src_reg == BPF_PSEUDO_FUNC)
+			out->imm = plan->new_idx[i + 1 + insn->imm];
+	}
 	if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL)
 		out->imm = (s32)plan->new_idx[i + 1 + insn->imm] - (s32)(plan->new_idx[i] + 1);
 	return 0;

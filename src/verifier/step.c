@@ -8,6 +8,7 @@
 
 #include "verifier/access.h"
 #include "verifier/references.h"
+#include "verifier/static.h"
 
 static int check_fields(struct vf_env *env, const struct bpf_insn *insn)
 {
@@ -91,7 +92,7 @@ static int check_atomic_target(struct vf_env *env, u32 regno, const char *way)
 {
 	const struct vf_reg *reg = &vf_regs(env)[regno];
 
-	if (reg->kind != VF_CTX && !vf_is_packet(reg))
+	if (reg->kind != VF_CTX && !vf_is_packet(reg) && !(vf_is_sock(reg) && !reg->may_be_null))
 		return 0;
 	return vf_complain(env, VF_C_ATOMIC_KIND, way, regno, vf_kind_str(reg));
 }
@@ -149,6 +150,20 @@ static int atomic(struct vf_env *env, const struct bpf_insn *insn)
 	}
 }
 
+/* The address of a function: for whoever calls it back. */
+static int load_function(struct vf_env *env, const struct bpf_insn *insn, struct vf_reg *dst)
+{
+	int sub = vf_sub_at(env, env->insn_idx + insn->imm + 1);
+
+	if (!env->func_info_cnt)
+		return vf_complain(env, VF_C_CALLBACK_BTF);
+	if (sub < 0 || env->subs[sub].is_global)
+		return vf_complain(env, VF_C_CALLBACK_STATIC);
+	vf_reg_pointer(dst, VF_FUNC);
+	dst->sub = sub;
+	return 0;
+}
+
 static int load_constant(struct vf_env *env, const struct bpf_insn *insn)
 {
 	const struct vf_aux *aux = &env->aux[env->insn_idx];
@@ -168,7 +183,11 @@ static int load_constant(struct vf_env *env, const struct bpf_insn *insn)
 		dst->map = aux->map;
 		dst->off = aux->map_off;
 		break;
-	default: return vf_complain(env, VF_C_UNSUPPORTED_CALLBACK);
+	default:
+		err = load_function(env, insn, dst);
+		if (err)
+			return err;
+		break;
 	}
 	env->aux[env->insn_idx + 1].is_seen = true;
 	env->insn_idx++;

@@ -63,6 +63,9 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn);
 int vf_call_sub(struct vf_env *env, const struct bpf_insn *insn);
 int vf_return_sub(struct vf_env *env);
 int vf_exit_check(struct vf_env *env);
+/* R0 is not in min..max `when` something ends: "At program exit". */
+int vf_complain_range(
+	struct vf_env *env, const struct vf_reg *r0, s32 min, s32 max, const char *when);
 /* tail_call.c: the place in the array before the call, what follows it after */
 int vf_tail_call_key(struct vf_env *env, const struct map *map);
 int vf_tail_call(struct vf_env *env);

@@ -148,9 +148,13 @@ static int callee_at(const struct vf_env *env, u32 insn_idx)
 {
 	const struct bpf_insn *insn = &env->insns[insn_idx];
 
+	int sub;
+
 	if (!is_sub_call(insn) && !is_sub_pointer(insn))
 		return -1;
-	return vf_sub_at(env, insn_idx + insn->imm + 1);
+	sub = vf_sub_at(env, insn_idx + insn->imm + 1);
+	/* what is called later stands on a stack of its own */
+	return sub >= 0 && env->subs[sub].is_async && is_sub_pointer(insn) ? -1 : sub;
 }
 
 /* One round of relaxation for each frame that may be nested is enough. */
@@ -159,7 +163,7 @@ static void measure(const struct vf_env *env, struct depth *depth)
 	for (u32 s = 0; s < env->sub_cnt; s++) {
 		depth->need[s] = own_depth(env, s);
 		depth->frames[s] = 1;
-		depth->before[s] = s ? -1 : 0;
+		depth->before[s] = s && !env->subs[s].is_async ? -1 : 0;
 	}
 	for (u32 round = 0; round <= PROG_FRAME_MAX; round++) {
 		for (u32 s = 0, i = 0; s < env->sub_cnt; s++) {
@@ -179,10 +183,10 @@ static void measure(const struct vf_env *env, struct depth *depth)
 	}
 }
 
-/* Complains about the first chain in program order that is too deep; one is known to exist. */
-static int complain_chain(struct vf_env *env, const struct depth *depth)
+/* Complains about the first chain from sub in program order that is too deep; one is known to exist. */
+static int complain_chain(struct vf_env *env, const struct depth *depth, u32 sub)
 {
-	u32 sub = 0, frames = 1, used = own_depth(env, 0);
+	u32 frames = 1, used = own_depth(env, sub);
 
 	while (used <= PROG_STACK_MAX && frames <= PROG_FRAME_MAX) {
 		int next = -1;
@@ -220,8 +224,12 @@ int vf_stack_depth_check(struct vf_env *env)
 	}
 	if (err)
 		goto out;
-	if (depth->need[0] > PROG_STACK_MAX || depth->frames[0] > PROG_FRAME_MAX)
-		err = complain_chain(env, depth);
+	for (u32 s = 0; s < env->sub_cnt && !err; s++) {
+		if (s && !env->subs[s].is_async)
+			continue;
+		if (depth->need[s] > PROG_STACK_MAX || depth->frames[s] > PROG_FRAME_MAX)
+			err = complain_chain(env, depth, s);
+	}
 out:
 	vf_free(env, depth, sizeof(*depth));
 	return err;
