@@ -22,6 +22,9 @@ enum ctx_reg {
 	CTX_PACKET,
 	CTX_PACKET_END,
 	CTX_PACKET_META,
+	CTX_BTF,       /* an object of the kernel: btf_name */
+	CTX_TP_BUFFER, /* the record of a writable tracepoint */
+	CTX_FLOW_KEYS, /* struct bpf_flow_keys */
 	CTX_OTHER, /* a pointer of a kind that the verifier does not know: refused, and said so */
 };
 
@@ -48,6 +51,7 @@ struct ctx_field {
 		u16 off;
 		u8 size; /* 1, 2, 4 or 8 */
 	} step[CTX_STEP_MAX];
+	const char *btf_name; /* CTX_BTF: the struct pointed to */
 };
 
 /* Where test-run data goes; all pointers are the engine's own memory. */
@@ -71,11 +75,17 @@ struct ctx_ret {
 	s32 min, max;
 };
 
+enum ctx_model {
+	CTX_BY_ROWS, /* fields below */
+	CTX_BY_BTF,  /* the arguments of what the program attaches to, 8 bytes each */
+};
+
 struct prog_type {
 	u32 type;	      /* BPF_PROG_TYPE_* */
 	const char *name;     /* bpftool's word: "xdp" */
 	const char *ctx_name; /* "struct xdp_md" without struct */
-	u32 ctx_size;	      /* bytes in the program's view */
+	enum ctx_model ctx_model;
+	u32 ctx_size; /* bytes in the program's view */
 	const struct ctx_field *fields;
 	u32 field_cnt;
 	s32 ret_min, ret_max; /* what r0 may be at exit; ret_any: no rule */

@@ -46,6 +46,7 @@ struct net_skb {
 	u32 family, remote_ip4, local_ip4;
 	u32 remote_ip6[4], local_ip6[4];
 	u32 remote_port, local_port;
+	u8 *flow_keys; /* struct bpf_flow_keys, for flow dissectors */
 };
 
 /* Checked mode: a socket filter reads the context, writes cb, and has no packet pointers. */

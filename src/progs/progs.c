@@ -29,6 +29,12 @@ const struct prog_type *const prog_types[] = {
 	[BPF_PROG_TYPE_CGROUP_SOCKOPT] = &prog_type_cgroup_sockopt,
 	[BPF_PROG_TYPE_SK_LOOKUP] = &prog_type_sk_lookup,
 	[BPF_PROG_TYPE_NETFILTER] = &prog_type_netfilter,
+	[BPF_PROG_TYPE_TRACING] = &prog_type_tracing,
+	[BPF_PROG_TYPE_LSM] = &prog_type_lsm,
+	[BPF_PROG_TYPE_STRUCT_OPS] = &prog_type_struct_ops,
+	[BPF_PROG_TYPE_SYSCALL] = &prog_type_syscall,
+	[BPF_PROG_TYPE_LIRC_MODE2] = &prog_type_lirc_mode2,
+	[BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE] = &prog_type_raw_tracepoint_writable,
 };
 
 const u32 prog_types_cnt = ARRAY_SIZE(prog_types);

@@ -35,5 +35,11 @@ extern const struct prog_type prog_type_cgroup_sysctl;
 extern const struct prog_type prog_type_cgroup_sockopt;
 extern const struct prog_type prog_type_sk_lookup;
 extern const struct prog_type prog_type_netfilter;
+extern const struct prog_type prog_type_tracing;
+extern const struct prog_type prog_type_lsm;
+extern const struct prog_type prog_type_struct_ops;
+extern const struct prog_type prog_type_syscall;
+extern const struct prog_type prog_type_lirc_mode2;
+extern const struct prog_type prog_type_raw_tracepoint_writable;
 
 #endif

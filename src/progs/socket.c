@@ -205,7 +205,7 @@ const struct prog_type prog_type_sk_reuseport = {
 static const struct ctx_field dissector_fields[] = {
 	SKB_PACKET(data, CTX_PACKET),
 	SKB_PACKET(data_end, CTX_PACKET_END),
-	SKB_ROW(flow_keys, 8, CTX_OTHER, CTX_RD, data, 8),
+	SKB_ROW(flow_keys, 8, CTX_FLOW_KEYS, CTX_RD, flow_keys, 8),
 };
 
 const struct prog_type prog_type_flow_dissector = {
@@ -222,10 +222,18 @@ const struct prog_type prog_type_flow_dissector = {
 	.since_minor = 20,
 };
 
+#define OBJECT(word, type, at)                                                                     \
+	{                                                                                          \
+		.name = word, .off = (at), .size = 8, .reg = CTX_BTF, .access = CTX_RD,            \
+		.btf_name = type, .step_cnt = 1, .step = {                                         \
+			{(at), 8}                                                                  \
+		}                                                                                  \
+	}
+
 /* struct bpf_nf_ctx: two pointers to objects of the kernel. */
 static const struct ctx_field netfilter_fields[] = {
-	PLAIN_ROW("state", 0, 8, CTX_OTHER, CTX_RD, 0),
-	PLAIN_ROW("skb", 8, 8, CTX_OTHER, CTX_RD, 0),
+	OBJECT("state", "nf_hook_state", 0),
+	OBJECT("skb", "sk_buff", 8),
 };
 
 enum { NF_DROP_CODE = 0, NF_ACCEPT_CODE = 1 };

@@ -12,6 +12,7 @@ enum {
 	RECORD_HEADER_LEN = 8, /* for the kernel's own use */
 	RECORD_MAX = 8192,
 	RAW_ARGS_MAX = 12,
+	SYSCALL_CTX_MAX = 65535,
 };
 
 /* Aligned loads of any size. */
@@ -73,6 +74,85 @@ const struct prog_type prog_type_raw_tracepoint = {
 	.attach_types = ~0ULL,
 	.since_major = 4,
 	.since_minor = 17,
+};
+
+/* The first argument is a record that the program may change. */
+static const struct ctx_field writable_fields[] = {
+	{
+		.name = "record",
+		.off = 0,
+		.size = 8,
+		.reg = CTX_TP_BUFFER,
+		.access = CTX_RD,
+		.step_cnt = 1,
+		.step = {{0, 8}},
+	},
+	MEMORY("args", 8, RAW_ARGS_MAX * 8),
+};
+
+const struct prog_type prog_type_raw_tracepoint_writable = {
+	.type = BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+	.name = "raw_tracepoint_writable",
+	.ctx_name = "bpf_raw_tracepoint_args",
+	.ctx_size = RAW_ARGS_MAX * 8,
+	.fields = writable_fields,
+	.field_cnt = ARRAY_SIZE(writable_fields),
+	.ret_any = true,
+	.attach_types = ~0ULL,
+	.since_major = 5,
+	.since_minor = 2,
+};
+
+/* The context is what the caller of a test run gives: memory of any size, read and written. */
+static const struct ctx_field syscall_fields[] = {
+	{
+		.name = "args",
+		.off = 0,
+		.size = SYSCALL_CTX_MAX,
+		.reg = CTX_SCALAR,
+		.access = CTX_RD | CTX_WR | CTX_RAW,
+		.step_cnt = 1,
+		.step = {{0, 8}},
+	},
+};
+
+const struct prog_type prog_type_syscall = {
+	.type = BPF_PROG_TYPE_SYSCALL,
+	.name = "syscall",
+	.may_sleep = true,
+	.ctx_name = "",
+	.ctx_size = SYSCALL_CTX_MAX,
+	.fields = syscall_fields,
+	.field_cnt = ARRAY_SIZE(syscall_fields),
+	.ret_any = true,
+	.attach_types = 1,
+	.since_major = 5,
+	.since_minor = 14,
+};
+
+static const struct ctx_field lirc_fields[] = {
+	{
+		.name = "sample",
+		.off = 0,
+		.size = 4,
+		.reg = CTX_SCALAR,
+		.access = CTX_RD,
+		.step_cnt = 1,
+		.step = {{0, 4}},
+	},
+};
+
+const struct prog_type prog_type_lirc_mode2 = {
+	.type = BPF_PROG_TYPE_LIRC_MODE2,
+	.name = "lirc_mode2",
+	.ctx_name = "__u32",
+	.ctx_size = 4,
+	.fields = lirc_fields,
+	.field_cnt = ARRAY_SIZE(lirc_fields),
+	.ret_any = true,
+	.attach_types = ~0ULL,
+	.since_major = 4,
+	.since_minor = 18,
 };
 
 #define WORD(word, at, rights)                                                                     \

@@ -16,6 +16,7 @@
 #include "btf/btf.h"
 #include "btf/info.h"
 #include "core/btf.h"
+#include "core/kbtf.h"
 #include "core/map.h"
 #include "sys/call.h"
 #include "sys/log.h"
@@ -92,16 +93,21 @@ static int check_attach_type(struct load *load)
 	return attach < ISA_ATTACH_TYPE_CNT && known->attach_types & 1ULL << attach ? 0 : -EINVAL;
 }
 
-/* Only tracing programs attach to functions or programs, and those are not available: for every other
- * type Linux's answer is the same whatever the descriptor is. */
-static int check_attach(struct load *load)
+/* Types whose programs stand for something in the kernel, or in another program. */
+static bool has_target(u32 type)
+{
+	return type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_LSM ||
+	       type == BPF_PROG_TYPE_STRUCT_OPS || type == BPF_PROG_TYPE_EXT;
+}
+
+/* What attach_btf_id is a type of: the kernel's BTF, unless a descriptor says otherwise. The BTF of
+ * modules and targets in other programs are not available. */
+static int find_attach_btf(struct load *load)
 {
 	struct sys_call *call = load->call;
 	struct obj *obj;
-	int err = check_attach_type(load);
+	int err;
 
-	if (err)
-		return err;
 	if (load->attr->attach_prog_fd) {
 		err = sys_call_obj(call, load->attr->attach_prog_fd, OBJ_BTF, &obj);
 		if (err)
@@ -109,7 +115,31 @@ static int check_attach(struct load *load)
 		obj_put(obj);
 		return -SYS_ENOTSUPP;
 	}
-	return load->attr->attach_btf_id ? -EINVAL : 0;
+	if (!load->attr->attach_btf_id)
+		return 0;
+	err = core_kbtf_get(call->inst, &load->want.attach_btf);
+	if (err && err != -ENOMEM) {
+		sink_emit(&call->inst->sink, SINK_WARN,
+			"BPF_PROG_LOAD: the kernel's types, which attach_btf_id speaks of, cannot "
+			"be "
+			"read from %s: name a file that has them (--btf FILE)",
+			core_kbtf_path(call->inst));
+		return -EINVAL;
+	}
+	return err;
+}
+
+static int check_attach(struct load *load)
+{
+	u32 btf_id = load->attr->attach_btf_id;
+	int err = find_attach_btf(load);
+
+	if (err)
+		return err;
+	if (btf_id >= BTF_MAX_TYPE || (btf_id && !has_target(load->attr->prog_type)))
+		return -EINVAL;
+	load->want.attach_btf_id = btf_id;
+	return check_attach_type(load);
 }
 
 static int check_type(struct load *load)

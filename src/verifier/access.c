@@ -105,6 +105,8 @@ static int access_mem(struct vf_env *env, const struct vf_access *acc)
 		return vf_complain(env, VF_C_MEM_KIND, acc->regno, vf_kind_str(reg));
 	if (acc->is_write && reg->is_rdonly)
 		return vf_complain(env, VF_C_MEM_RDONLY, acc->regno, vf_kind_str(reg));
+	if (reg->is_rdonly && reg->flags & VF_UNTRUSTED) /* loads survive any address */
+		return 0;
 	return vf_region_check(env, acc->regno, acc->off, acc->size, reg->mem_size, false);
 }
 
@@ -158,7 +160,11 @@ static int access_region(struct vf_env *env, const struct vf_access *acc)
 	case VF_MEM:
 	case VF_PACKET:
 	case VF_PACKET_META: return access_plain(env, acc);
-	case VF_MAP_PTR: return vf_complain(env, VF_C_UNSUPPORTED_MAP_FIELDS);
+	case VF_MAP_PTR: return vf_map_ptr_access(env, acc);
+	case VF_BTF: return vf_btf_access(env, acc);
+	case VF_BUF:
+	case VF_TP_BUFFER:
+	case VF_FLOW_KEYS: return vf_buffer_access(env, acc);
 	default: return vf_complain(env, VF_C_MEM_KIND, acc->regno, vf_kind_str(reg));
 	}
 }

@@ -39,6 +39,20 @@ int vf_stack_range(struct vf_env *env, u32 regno, s32 off, s32 size, bool may_be
 /* The constant that the size bytes at the stack pointer hold; -EOPNOTSUPP: not known. */
 int vf_stack_constant(struct vf_env *env, u32 regno, u32 size, u64 *ret_value);
 
+/* btf_ctx.c, btf_mem.c, buffer.c, map_ptr.c */
+struct vf_walk;
+int vf_btf_ctx_access(struct vf_env *env, const struct vf_access *acc);
+int vf_btf_access(struct vf_env *env, const struct vf_access *acc);
+void vf_btf_load(struct vf_env *env, const struct vf_reg *reg, const struct vf_walk *to,
+	struct vf_reg *ret_value);
+/* The object lives as long as the program runs, and the pointer is not null. */
+bool vf_btf_is_trusted(const struct vf_reg *reg);
+int vf_buffer_access(struct vf_env *env, const struct vf_access *acc);
+int vf_buffer_check(struct vf_env *env, u32 regno, s32 off, u32 size, bool is_write);
+int vf_map_ptr_access(struct vf_env *env, const struct vf_access *acc);
+/* Where struct map has the field that is size bytes at off of struct bpf_map; false: it has none. */
+bool vf_map_ptr_field(const struct vf_env *env, s32 off, u32 size, u32 *ret_off);
+
 /* packet.c, map_value.c, ctx.c */
 int vf_packet_access(struct vf_env *env, u32 regno, s32 off, s32 size, bool may_be_empty);
 int vf_map_access(

@@ -11,6 +11,10 @@
 
 #include "verifier/env.h"
 
+#ifndef ENOTSUPP
+#define ENOTSUPP 524 /* not in errno.h */
+#endif
+
 static const struct vf_complaint_row rows[VF_COMPLAINT_CNT] = {
 #define COMPLAINT(ID, ERR, TEXT, HUMAN, HINT)                                                      \
 	[VF_C_##ID] = {.id = #ID, .err = -(ERR), .text = TEXT, .human = HUMAN, .hint = HINT},

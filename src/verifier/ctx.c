@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 
+#include "btf/btf.h"
+#include "core/kbtf.h"
 #include "verifier/access.h"
 #include "verifier/step.h"
 
@@ -49,6 +51,18 @@ const struct ctx_field *vf_ctx_field(const struct vf_env *env, s32 off, u32 size
 	return NULL;
 }
 
+/* A field that points to an object of the kernel, by the name of its struct. */
+static int load_object(struct vf_env *env, const struct ctx_field *field, struct vf_reg *value)
+{
+	if (core_kbtf_get(env->params->inst, &value->btf) ||
+		btf_find(value->btf, field->btf_name, BTF_KIND_STRUCT, &value->btf_id)) {
+		vf_reg_unknown(value);
+		return vf_complain(env, VF_C_CTX_ACCESS, field->off, field->size);
+	}
+	value->flags = VF_TRUSTED;
+	return 0;
+}
+
 int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 {
 	static const u8 kinds[] = {
@@ -56,6 +70,9 @@ int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 		[CTX_PACKET] = VF_PACKET,
 		[CTX_PACKET_END] = VF_PACKET_END,
 		[CTX_PACKET_META] = VF_PACKET_META,
+		[CTX_BTF] = VF_BTF,
+		[CTX_TP_BUFFER] = VF_TP_BUFFER,
+		[CTX_FLOW_KEYS] = VF_FLOW_KEYS,
 	};
 	const struct ctx_field *field;
 	struct vf_reg *value;
@@ -63,6 +80,8 @@ int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 
 	if (err)
 		return err;
+	if (env->type->ctx_model == CTX_BY_BTF)
+		return vf_btf_ctx_access(env, acc);
 	field = vf_ctx_field(env, acc->off, acc->size, acc->is_write);
 	if (!field || (acc->is_signed && field->reg != CTX_SCALAR)) {
 		err = vf_complain(env, VF_C_CTX_ACCESS, acc->off, acc->size);
@@ -79,5 +98,7 @@ int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 		vf_reg_unknown(value);
 	else
 		vf_reg_pointer(value, kinds[field->reg]);
+	if (field->reg == CTX_BTF)
+		return load_object(env, field, value);
 	return 0;
 }

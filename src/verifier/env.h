@@ -15,6 +15,7 @@
 #include "verifier/complain.h"
 #include "verifier/log.h"
 #include "verifier/state.h"
+#include "verifier/target.h"
 #include "verifier/verify.h"
 
 /* Every limit of the layer. Those of Linux carry its words. */
@@ -40,7 +41,9 @@ struct vf_aux {
 	bool calls_back;    /* a call that calls a function of the program until it has enough */
 	u32 scc;	    /* cycle of the flow graph it is in (scc.c); 0: none */
 	u8 access_kind;	    /* kind of pointer it accesses; VF_NOT_INIT: none yet */
-	struct map *map;    /* ld_imm64 of a map: borrowed from env->maps */
+	bool is_probed;	    /* a load through an address that may be bad */
+	u16 access_flags; /* of the pointer it accesses */
+	struct map *map;  /* ld_imm64 of a map: borrowed from env->maps */
 	u32 map_off;
 	bool is_loop_seen, is_loop_plain; /* calls of bpf_loop: callback.c */
 	u32 loop_sub;
@@ -92,6 +95,7 @@ struct vf_env {
 	struct bpf_line_info *line_info;
 	u32 func_info_cnt, line_info_cnt;
 	bool is_strict; /* BPF_F_STRICT_ALIGNMENT */
+	struct vf_target target;
 
 	/* the path */
 	struct vf_state *cur;

@@ -4,19 +4,63 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "btf/btf.h"
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
-static struct ctx_ret range_of(const struct vf_env *env)
+/* What the target's type leaves to return; false: anything. */
+static bool range_of_target(const struct vf_env *env, struct ctx_ret *ret_range)
+{
+	const struct vf_target *target = &env->target;
+	const struct btf_type *t;
+
+	if (env->type->type == BPF_PROG_TYPE_LSM &&
+		env->params->expected_attach_type == BPF_LSM_CGROUP) {
+		*ret_range = (struct ctx_ret){.min = vf_target_is_void(env), .max = 1};
+		return true;
+	}
+	if (env->type->type == BPF_PROG_TYPE_STRUCT_OPS && target->proto_id) {
+		/* a pointer to an object can only be NULL */
+		t = btf_type_at(target->btf, target->proto_id);
+		t = btf_type_at(target->btf, btf_skip_modifiers(target->btf, t->type));
+		*ret_range = (struct ctx_ret){0};
+		return btf_type_is(t, BTF_KIND_PTR);
+	}
+	return vf_target_returns(env, &ret_range->min, &ret_range->max);
+}
+
+/* false: any number and any pointer */
+static bool range_of(const struct vf_env *env, struct ctx_ret *ret_range)
 {
 	const struct prog_type *type = env->type;
 	u32 attach_type = env->params->expected_attach_type;
 
+	if (type->ctx_model == CTX_BY_BTF && type->type != BPF_PROG_TYPE_TRACING)
+		return range_of_target(env, ret_range);
 	for (u32 i = 0; i < type->ret_cnt && attach_type < 64; i++) {
-		if (type->rets[i].attach_types & 1ull << attach_type)
-			return type->rets[i];
+		if (type->rets[i].attach_types & 1ull << attach_type) {
+			*ret_range = type->rets[i];
+			return true;
+		}
 	}
-	return (struct ctx_ret){.min = type->ret_min, .max = type->ret_max};
+	*ret_range = (struct ctx_ret){.min = type->ret_min, .max = type->ret_max};
+	return !type->ret_any;
+}
+
+/* A hook or an operation that returns nothing leaves R0 as it is. */
+static bool returns_nothing(const struct vf_env *env)
+{
+	return env->type->ctx_model == CTX_BY_BTF && env->type->type != BPF_PROG_TYPE_TRACING &&
+	       env->params->expected_attach_type != BPF_LSM_CGROUP && vf_target_is_void(env);
+}
+
+static bool is_within(const struct vf_env *env, const struct vf_reg *r0, struct ctx_ret range)
+{
+	/* hooks return an int */
+	if (env->type->type == BPF_PROG_TYPE_LSM &&
+		env->params->expected_attach_type != BPF_LSM_CGROUP)
+		return r0->num.s32min >= range.min && r0->num.s32max <= range.max;
+	return r0->num.smin >= range.min && r0->num.smax <= range.max;
 }
 
 int vf_complain_range(
@@ -40,10 +84,13 @@ int vf_exit_check(struct vf_env *env)
 {
 	const struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
 	const struct vf_frame *frame = vf_top(env->cur);
-	struct ctx_ret range = range_of(env);
 	const char *when = "At program exit";
-	int err = vf_reg_read(env, BPF_REG_0);
+	struct ctx_ret range;
+	int err;
 
+	if (!frame->sub && returns_nothing(env))
+		return 0;
+	err = vf_reg_read(env, BPF_REG_0);
 	if (err)
 		return err;
 	if (frame->is_async) {
@@ -53,7 +100,7 @@ int vf_exit_check(struct vf_env *env)
 		if (!vf_is_scalar(r0))
 			return vf_complain(env, VF_C_EXIT_SUB, vf_kind_str(r0));
 		return 0;
-	} else if (env->type->ret_any) {
+	} else if (!range_of(env, &range)) {
 		return 0;
 	}
 	if (!vf_is_scalar(r0))
@@ -61,7 +108,8 @@ int vf_exit_check(struct vf_env *env)
 	err = vf_mark_precise(env, BPF_REG_0);
 	if (err)
 		return err;
-	if (r0->num.smin < range.min || r0->num.smax > range.max)
+	if (frame->is_async ? r0->num.smin < range.min || r0->num.smax > range.max
+			    : !is_within(env, r0, range))
 		return vf_complain_range(env, r0, range.min, range.max, when);
 	return 0;
 }

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "verifier/access.h"
 #include "verifier/explore.h"
 #include "verifier/precision.h"
 #include "verifier/references.h"
@@ -28,12 +29,22 @@ static bool is_packet_any(const struct vf_reg *reg)
 	return (vf_kind_bits(reg->kind) & KIND_PKT) != 0;
 }
 
+/* A valid address, or it would be marked as maybe null. */
+static bool is_address(const struct vf_reg *ptr)
+{
+	switch (ptr->kind) {
+	case VF_BTF: return vf_btf_is_trusted(ptr);
+	case VF_MEM: return !(ptr->flags & VF_UNTRUSTED);
+	default: return (vf_kind_bits(ptr->kind) & KIND_VALID) != 0;
+	}
+}
+
 /* A pointer compared with a constant 0. Only its 64-bit value is known not to be 0. */
 static int null_branch(const struct vf_reg *ptr, const struct vf_reg *num, u8 op, bool narrow)
 {
 	if (narrow || !is_known(num, false) || num->num.var_off.value)
 		return -1;
-	if (ptr->may_be_null || !(vf_kind_bits(ptr->kind) & KIND_VALID))
+	if (ptr->may_be_null || !is_address(ptr))
 		return -1;
 	return op == BPF_JEQ ? 0 : op == BPF_JNE ? 1 : -1;
 }

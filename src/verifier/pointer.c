@@ -46,6 +46,8 @@ static int check_kind(struct vf_env *env, const struct bpf_insn *insn, const str
 	if (ptr->kind == VF_MAP_PTR && BPF_OP(insn->code) == BPF_ADD &&
 		tnum_equals_const(off->num.var_off, 0))
 		return 0;
+	if (ptr->kind == VF_FLOW_KEYS && tnum_is_const(off->num.var_off))
+		return 0;
 	return vf_complain(env, VF_C_PTR_MATH, insn->dst_reg, vf_kind_str(ptr));
 }
 
@@ -112,6 +114,11 @@ int vf_pointer_math(struct vf_env *env, const struct bpf_insn *insn, const struc
 		if (BPF_OP(insn->code) != BPF_SUB)
 			return vf_complain(env, VF_C_PTR_32, insn->dst_reg);
 		vf_reg_unknown(dst);
+		return 0;
+	}
+	/* loads through it survive any address, so that where it points need not be known */
+	if (ptr->kind == VF_MEM && ptr->flags & VF_UNTRUSTED && !ptr->may_be_null) {
+		*dst = *ptr;
 		return 0;
 	}
 	err = check_kind(env, insn, ptr, off);

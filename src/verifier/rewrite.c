@@ -56,6 +56,7 @@ static bool is_ctx_access(const struct plan *plan, u32 i)
 	u8 class = BPF_CLASS(plan->env->insns[i].code);
 
 	return plan->env->aux[i].access_kind == VF_CTX &&
+	       plan->env->type->ctx_model == CTX_BY_ROWS &&
 	       (class == BPF_LDX || class == BPF_ST || class == BPF_STX);
 }
 
@@ -128,6 +129,44 @@ static u32 emit_ctx(const struct plan *plan, u32 i, struct bpf_insn *out)
 	*out = *insn;
 	out->off = field->step[0].off + (insn->off - field->off);
 	return 1;
+}
+
+/*
+ * Objects of the kernel do not exist here: what is loaded from them is what a load from a bad address
+ * yields, 0; stores to them go. Of a map's record the fields that it has here are read.
+ */
+static bool is_object_access(const struct plan *plan, u32 i)
+{
+	const struct vf_aux *aux = &plan->env->aux[i];
+	u8 class = BPF_CLASS(plan->env->insns[i].code);
+
+	return (aux->is_probed || aux->access_kind == VF_MAP_PTR) &&
+	       (class == BPF_LDX || class == BPF_ST || class == BPF_STX);
+}
+
+static struct bpf_insn emit_zero(u8 dst)
+{
+	return (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = dst};
+}
+
+static struct bpf_insn emit_object(const struct plan *plan, u32 i)
+{
+	const struct bpf_insn *insn = &plan->env->insns[i];
+	struct bpf_insn out = *insn;
+	u32 off;
+
+	if (BPF_CLASS(insn->code) == BPF_LDX) {
+		if (plan->env->aux[i].access_kind != VF_MAP_PTR ||
+			!vf_map_ptr_field(plan->env, insn->off, isa_access_len(insn), &off))
+			return emit_zero(insn->dst_reg);
+		out.off = off;
+		return out;
+	}
+	if (BPF_MODE(insn->code) == BPF_ATOMIC && insn->imm == BPF_LOAD_ACQ)
+		return emit_zero(insn->dst_reg);
+	if (BPF_MODE(insn->code) == BPF_ATOMIC && insn->imm & BPF_FETCH)
+		return emit_zero(insn->imm == BPF_CMPXCHG ? BPF_REG_0 : insn->src_reg);
+	return (struct bpf_insn){.code = BPF_JMP | BPF_JA};
 }
 
 /* ---- pass 1: lengths ---------------------------------------------------------------------------- */
@@ -224,7 +263,7 @@ static int emit(struct plan *plan, u32 i)
 		emit_ctx(plan, i, out);
 		return 0;
 	}
-	out[0] = *insn;
+	out[0] = is_object_access(plan, i) ? emit_object(plan, i) : *insn;
 	if (isa_is_lddw(insn)) {
 		out[1] = insn[1];
 		if (insn->src_reg == BPF_PSEUDO_FUNC)

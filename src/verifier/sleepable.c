@@ -21,9 +21,23 @@ int vf_sleepable_map(struct vf_env *env, const struct map *map)
 	return vf_complain(env, VF_C_SLEEPABLE_MAP);
 }
 
+/* Types that may sleep do so at some of their hooks only. */
+static bool may_sleep(const struct vf_env *env)
+{
+	switch (env->params->expected_attach_type) {
+	case BPF_TRACE_RAW_TP: return env->type->type != BPF_PROG_TYPE_TRACING;
+	case BPF_LSM_CGROUP: return env->type->type != BPF_PROG_TYPE_LSM;
+	default: return true;
+	}
+}
+
 int vf_sleepable_check(struct vf_env *env)
 {
-	if (!(env->params->flags & BPF_F_SLEEPABLE) || env->type->may_sleep)
+	if (env->type->type == BPF_PROG_TYPE_SYSCALL)
+		return env->params->flags & BPF_F_SLEEPABLE
+			       ? 0
+			       : vf_complain(env, VF_C_SLEEPABLE_SYSCALL);
+	if (!(env->params->flags & BPF_F_SLEEPABLE) || (env->type->may_sleep && may_sleep(env)))
 		return 0;
 	return vf_complain(env, VF_C_SLEEPABLE_TYPE);
 }

@@ -32,15 +32,27 @@ static int check_fields(struct vf_env *env, const struct bpf_insn *insn)
 	return err;
 }
 
-/* An access that is rewritten for one kind of pointer must not meet another one on another path. */
-static int note_kind(struct vf_env *env, u8 kind)
+static bool is_object(u8 kind)
 {
-	u8 *seen = &env->aux[env->insn_idx].access_kind;
+	return kind == VF_BTF || kind == VF_MEM;
+}
 
-	if (*seen == VF_NOT_INIT)
-		*seen = kind;
-	else if (*seen != kind && (vf_kind_bits(*seen) | vf_kind_bits(kind)) & KIND_LONE)
-		return vf_complain(env, VF_C_MIXED_POINTERS);
+/* An access that is rewritten for one kind of pointer must not meet another one on another path. */
+static int note_kind(struct vf_env *env, const struct vf_reg *reg, bool may_mix)
+{
+	struct vf_aux *aux = &env->aux[env->insn_idx];
+	bool is_foreign = reg->kind == VF_BTF && !(reg->flags & VF_ALLOC);
+
+	if (aux->access_kind == VF_NOT_INIT) {
+		aux->access_kind = reg->kind;
+		aux->access_flags = reg->flags;
+	} else if ((vf_kind_bits(aux->access_kind) | vf_kind_bits(reg->kind)) & KIND_LONE &&
+		   (aux->access_kind != reg->kind || aux->access_flags != reg->flags)) {
+		/* of two ways to trust an object, the lesser one is rewritten for */
+		if (!may_mix || !is_object(aux->access_kind) || !is_object(reg->kind))
+			return vf_complain(env, VF_C_MIXED_POINTERS);
+	}
+	aux->is_probed |= is_foreign || reg->flags & VF_UNTRUSTED;
 	return 0;
 }
 
@@ -55,13 +67,13 @@ static int load(struct vf_env *env, const struct bpf_insn *insn, bool is_aligned
 		.value = insn->dst_reg,
 	};
 	int err = vf_reg_read(env, insn->src_reg);
-	u8 kind;
+	struct vf_reg reg;
 
 	if (err || (err = vf_reg_write(env, insn->dst_reg)))
 		return err;
-	kind = vf_regs(env)[insn->src_reg].kind;
+	reg = vf_regs(env)[insn->src_reg];
 	err = vf_access(env, &acc);
-	if (err || (err = note_kind(env, kind)))
+	if (err || (err = note_kind(env, &reg, !is_aligned)))
 		return err;
 	return vf_reg_sanity(env, &vf_regs(env)[insn->dst_reg]);
 }
@@ -78,13 +90,13 @@ static int store(struct vf_env *env, const struct bpf_insn *insn, bool is_aligne
 		.value = has_src ? insn->src_reg : VF_NO_REG,
 	};
 	int err = has_src ? vf_reg_read(env, insn->src_reg) : 0;
-	u8 kind;
+	struct vf_reg reg;
 
 	if (err || (err = vf_reg_read(env, insn->dst_reg)))
 		return err;
-	kind = vf_regs(env)[insn->dst_reg].kind;
+	reg = vf_regs(env)[insn->dst_reg];
 	err = vf_access(env, &acc);
-	return err ? err : note_kind(env, kind);
+	return err ? err : note_kind(env, &reg, false);
 }
 
 /* Atomics work on plain memory: not the context, whose accesses are rewritten, and not the packet. */

@@ -79,6 +79,7 @@ static int run_passes(struct vf_env *env)
 		vf_resolve,
 		vf_cfg_check,
 		vf_sleepable_check,
+		vf_target_find,
 		vf_live_regs,
 		vf_scc_find,
 		vf_explore,

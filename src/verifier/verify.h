@@ -20,6 +20,9 @@ struct vf_params {
 	u32 expected_attach_type;
 	u32 flags; /* BPF_F_STRICT_ALIGNMENT, BPF_F_TEST_STATE_FREQ … */
 	bool is_gpl;
+	/* what the program attaches to: NULL or the types in which attach_btf_id is, borrowed */
+	const struct btf_obj *attach_btf;
+	u32 attach_btf_id;
 	const struct bpf_insn *insns; /* not changed */
 	u32 insn_cnt;
 	const struct btf_obj *btf;	       /* NULL without */

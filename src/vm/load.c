@@ -52,6 +52,8 @@ static int verify(struct skep *inst, const struct vm_load *load, const struct pr
 		.expected_attach_type = load->expected_attach_type,
 		.flags = load->flags,
 		.is_gpl = load->is_gpl,
+		.attach_btf = load->attach_btf,
+		.attach_btf_id = load->attach_btf_id,
 		.insns = load->insns,
 		.insn_cnt = load->insn_cnt,
 		.btf = load->btf ? load->btf->btf : NULL,
@@ -128,6 +130,7 @@ int vm_prog_load(struct skep *inst, const struct vm_load *load, struct prog **re
 	prog->expected_attach_type = load->expected_attach_type;
 	prog->load_flags = load->flags;
 	prog->is_gpl = load->is_gpl;
+	prog->attach_btf_id = load->attach_btf_id;
 	prog->uid = load->uid;
 	prog->load_time_ns = boot_ns();
 	memcpy(prog->name, load->name, sizeof(prog->name));

@@ -9,6 +9,7 @@
 #include "core/prog.h"
 #include "verifier/verify.h"
 
+struct btf_obj;
 struct core_btf;
 
 /* An instance with every map type, helper and program type that this build has. -ENOMEM. */
@@ -19,6 +20,9 @@ struct vm_load {
 	u32 type, expected_attach_type, flags;
 	char name[BPF_OBJ_NAME_LEN];
 	bool is_gpl;
+	/* what it attaches to: borrowed, NULL without */
+	const struct btf_obj *attach_btf;
+	u32 attach_btf_id;
 	u32 uid;
 	const struct bpf_insn *insns;
 	u32 insn_cnt;

@@ -3,21 +3,23 @@
  * each begun by a line with its name:
  *
  *	== a register is read before it was written
- *	prog: xdp				the default; libbpf's names of program types
+ *	prog: xdp				the default; libbpf's names of program types, or numbers
  *	map: counts hash 4 8 16 [flags]		name, type, key, value, entries
  *	license: none				the default is GPL
  *	flags: 1				of BPF_PROG_LOAD
  *	attach: cgroup_inet4_bind		the expected attach type, libbpf's name; default none
+ *	target: typedef btf_trace_sched_switch	what it attaches to, by kind and name in the kernel's BTF
  *	expect: EACCES R2 !read_ok
  *	r0 = r2
  *	exit
  *
  * Instructions are those of isa_asm. `lddw map_fd %r1, @counts` and `lddw map_value %r1, @counts` name a
- * map; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
+ * map; `$task_struct.pid` stands for the offset of a member in the kernel's BTF; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
  */
 #include "verdict.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -41,6 +43,8 @@ struct raw_case {
 	struct map_spec maps[MAPS_MAX];
 	u32 map_cnt;
 	u32 flags;
+	u32 attach_btf_id;
+	bool lacks_types; /* it names types that this machine's kernel does not tell of */
 	bool is_gpl;
 	struct bpf_insn raws[RAWS_MAX];
 	u32 raw_cnt;
@@ -53,6 +57,9 @@ enum { RAW_MARK = 0x7e570000 };
 
 static u32 type_by_name(const char *name, const char *(*str)(u32 type), u32 max)
 {
+	/* libbpf does not have all names, and members of operations have none */
+	if (*name >= '0' && *name <= '9')
+		return strtoul(name, NULL, 0);
 	for (u32 type = 1; type < max; type++) {
 		const char *known = str(type);
 
@@ -75,6 +82,65 @@ static const char *attach_type_str(u32 type)
 static const char *prog_type_str(u32 type)
 {
 	return libbpf_bpf_prog_type_str(type);
+}
+
+/* ---- types of the kernel ---- */
+
+/* Kept for all cases: reading it takes longer than a case. */
+static const struct btf *kernel_btf(void)
+{
+	static struct btf *btf;
+
+	if (!btf)
+		btf = btf__load_vmlinux_btf();
+	return btf;
+}
+
+/* "func NAME", "typedef NAME", "struct NAME" */
+static bool parse_target(struct raw_case *raw, const char *text)
+{
+	static const struct {
+		const char *word;
+		u32 kind;
+	} kinds[] = {{"func ", BTF_KIND_FUNC}, {"typedef ", BTF_KIND_TYPEDEF},
+		{"struct ", BTF_KIND_STRUCT}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int id = -ENOENT;
+
+		if (strncmp(text, kinds[i].word, strlen(kinds[i].word)))
+			continue;
+		if (kernel_btf())
+			id = btf__find_by_name_kind(
+				kernel_btf(), text + strlen(kinds[i].word), kinds[i].kind);
+		raw->lacks_types |= id < 0;
+		raw->attach_btf_id = MAX(id, 0);
+		return true;
+	}
+	return false;
+}
+
+/* The byte offset of the member in "struct.member"; -ENOENT. */
+static int member_off(const char *text, size_t len)
+{
+	const char *dot = memchr(text, '.', len);
+	char name[NAME_MAX_LEN];
+	const struct btf_type *t;
+	int id;
+
+	if (!dot || !kernel_btf())
+		return -ENOENT;
+	snprintf(name, sizeof(name), "%.*s", (int)(dot - text), text);
+	id = btf__find_by_name_kind(kernel_btf(), name, BTF_KIND_STRUCT);
+	t = id > 0 ? btf__type_by_id(kernel_btf(), id) : NULL;
+	snprintf(name, sizeof(name), "%.*s", (int)(text + len - dot - 1), dot + 1);
+	for (u32 i = 0; t && i < btf_vlen(t); i++) {
+		const char *member = btf__name_by_offset(kernel_btf(), btf_members(t)[i].name_off);
+
+		if (!strcmp(member, name))
+			return btf_member_bit_offset(t, i) / 8;
+	}
+	return -ENOENT;
 }
 
 /* ---- asking ---- */
@@ -121,13 +187,17 @@ static int load(const struct test_case *c, u32 log_level, char *log, struct verd
 	const struct raw_case *raw = c->arg;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = LOG_MAX,
 		.log_level = log_level, .prog_flags = raw->flags,
-		.expected_attach_type = c->attach_type);
+		.expected_attach_type = c->attach_type, .attach_btf_id = raw->attach_btf_id);
 	int fds[MAPS_MAX] = {-1, -1, -1, -1};
 	struct bpf_insn *insns = NULL;
 	struct buf err_text = BUF_INIT;
 	u32 cnt = 0;
 	int err, fd;
 
+	if (raw->lacks_types) {
+		snprintf(why, WORDS_MAX, "no such type in the kernel's BTF");
+		return ENGINE_LACKS;
+	}
 	err = isa_asm(buf_text(&raw->text), &insns, &cnt, &err_text);
 	if (err)
 		snprintf(why, WORDS_MAX, "%s", buf_text(&err_text));
@@ -180,12 +250,21 @@ static bool parse_raw(struct raw_case *raw, const char *text)
 	return true;
 }
 
-/* An instruction line, with @NAME replaced by the map's number. */
+/* An instruction line, with @NAME replaced by the map's number, $STRUCT.MEMBER by an offset. */
 static bool add_insn(struct raw_case *raw, const char *line)
 {
-	const char *at = strchr(line, '@');
+	const char *at = strpbrk(line, "@$");
 	size_t len;
+	int off;
 
+	if (at && *at == '$') {
+		len = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789_.");
+		off = member_off(at + 1, len);
+		raw->lacks_types |= off < 0;
+		buf_printf(&raw->text, "%.*s%d%s\n", (int)(at - line), line, MAX(off, 0),
+			at + 1 + len);
+		return true;
+	}
 	if (!at) {
 		buf_printf(&raw->text, "%s\n", line);
 		return true;
@@ -238,8 +317,11 @@ static bool add_line(struct raw_case *raw, struct test_case *c, const char *line
 	value = value_of(line, "attach:");
 	if (value) {
 		c->attach_type = type_by_name(value, attach_type_str, 64);
-		return c->attach_type;
+		return c->attach_type || *value == '0';
 	}
+	value = value_of(line, "target:");
+	if (value)
+		return parse_target(raw, value);
 	value = value_of(line, "expect:");
 	if (value)
 		return expectation_parse(value, &c->expect);

@@ -36,14 +36,16 @@ struct run {
 	char *log[ENGINES];
 };
 
-/* Whether the engine takes the simplest program of a type. */
+/* Whether the engine knows a type: it takes the simplest program of it, or has something to say about it. */
 static bool has_prog_type(struct run *r, int engine, u32 type, u32 attach_type)
 {
 	static const struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
+	char log[4096] = "";
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type, .log_buf = log,
+		.log_size = sizeof(log), .log_level = LOG_STATS);
 	signed char *has = &r->has_type[engine][type % PROG_TYPES_MAX];
 	int fd;
 
@@ -51,10 +53,10 @@ static bool has_prog_type(struct run *r, int engine, u32 type, u32 attach_type)
 		return *has > 0;
 	port_use(r->port[engine]);
 	fd = bpf_prog_load(type, "probe", "GPL", insns, ARRAY_SIZE(insns), &opts);
-	*has = fd >= 0 ? 1 : -1;
+	*has = fd >= 0 || log[0] ? 1 : -1;
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0;
+	return *has > 0;
 }
 
 static void say(
@@ -70,6 +72,12 @@ static void say(
 static bool is_not_supported(const struct verdict *verdict)
 {
 	return verdict->err && !strncmp(verdict->words, "skep: ", strlen("skep: "));
+}
+
+/* A kernel may refuse a kind of program whatever it does, before it looks at it. */
+static bool is_policy(int engine, const struct verdict *verdict)
+{
+	return engine == KERNEL && verdict->err == EPERM && !verdict->words[0];
 }
 
 /* The kernel decides; without it, the expectation. */
@@ -179,14 +187,15 @@ static int try_case(void *arg, const struct test_case *c)
 		err = c->ask(c, r->log_level, r->log[engine], &verdict[engine], why);
 		if (err)
 			printf("%s: %s: %s: %s\n", c->file, c->name, engine_names[engine], why);
-		if (err == ENGINE_LACKS && engine == SKEP) {
+		if (err == ENGINE_LACKS) {
 			r->unsupported++;
 			continue;
 		}
 		if (err)
 			return err;
-		asked[engine] = engine == KERNEL || c->must_know ||
-				!is_not_supported(&verdict[engine]);
+		asked[engine] = (engine == KERNEL || c->must_know ||
+					!is_not_supported(&verdict[engine])) &&
+				!is_policy(engine, &verdict[engine]);
 		r->unsupported += !asked[engine];
 		if (r->show)
 			say(c, engine, &verdict[engine], "");

@@ -20,6 +20,14 @@ static int errno_by_name(const char *name, size_t len)
 	return 0;
 }
 
+/* The kernel's own, which the C library has no name for. */
+enum { ENOTSUPP_ERRNO = 524 };
+
+static bool is_word(const char *text, size_t len, const char *word)
+{
+	return len == strlen(word) && !memcmp(text, word, len);
+}
+
 bool expectation_parse(const char *text, struct expectation *ret)
 {
 	size_t len;
@@ -29,11 +37,11 @@ bool expectation_parse(const char *text, struct expectation *ret)
 	len = strcspn(text, " \t\n");
 	if (len == 1 && *text == '?')
 		return true;
-	if (len == strlen("accepted") && !memcmp(text, "accepted", len)) {
+	if (is_word(text, len, "accepted")) {
 		ret->is_set = true;
 		return true;
 	}
-	ret->err = errno_by_name(text, len);
+	ret->err = is_word(text, len, "ENOTSUPP") ? ENOTSUPP_ERRNO : errno_by_name(text, len);
 	if (!ret->err)
 		return false;
 	text += len;
@@ -51,7 +59,9 @@ bool expectation_met(const struct expectation *expect, const struct verdict *ver
 
 void verdict_text(const struct verdict *verdict, char *out, size_t len)
 {
-	const char *name = verdict->err ? strerrorname_np(verdict->err) : "accepted";
+	const char *name = verdict->err == ENOTSUPP_ERRNO ? "ENOTSUPP"
+			   : verdict->err		  ? strerrorname_np(verdict->err)
+							  : "accepted";
 
 	if (!name)
 		snprintf(out, len, "errno %d %s", verdict->err, verdict->words);
