@@ -74,6 +74,7 @@ struct prog {
 	char name[BPF_OBJ_NAME_LEN];
 	u8 tag[PROG_TAG_LEN];
 	bool is_gpl;
+	bool is_unverified; /* runs checked only */
 	u32 uid;
 	u64 load_time_ns; /* CLOCK_BOOTTIME at load */
 	struct prog_code code;
@@ -82,6 +83,7 @@ struct prog {
 	u32 map_cnt;
 	struct obj *btf; /* counted; NULL without */
 	u32 attach_btf_id;
+	u32 ctx_len; /* bytes of the context that it may touch */
 	/* for the rewritten instructions; offsets in instructions */
 	struct bpf_func_info *func_info;
 	u32 func_info_cnt;

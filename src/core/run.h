@@ -96,7 +96,8 @@ struct run {
 	/* checked mode only */
 	struct run_region regions[RUN_REGION_MAX];
 	u32 region_cnt;
-	u64 budget; /* instructions left; 0: unlimited */
+	bool ctx_is_memory; /* the context is the caller's own: no helper may take it for its type's */
+	u64 budget;	    /* instructions left; 0: unlimited */
 	struct run_fault fault;
 };
 

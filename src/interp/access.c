@@ -97,7 +97,9 @@ static bool may_pass(const struct access *access, const struct hlp_proto *proto,
 	switch (HLP_KIND(arg)) {
 	case HLP_CONST_MAP_PTR: is_fine = find_map(access, value, proto->maps); break;
 	case HLP_FUNC: is_fine = is_func(access, value); break;
-	case HLP_CTX: is_fine = value == (u64)(uintptr_t)access->ctx; break;
+	case HLP_CTX:
+		is_fine = !access->run->ctx_is_memory && value == (u64)(uintptr_t)access->ctx;
+		break;
 	case HLP_CONST_STR: is_fine = is_string(access, value, &len); break;
 	case HLP_MAP_KEY:
 	case HLP_MAP_VALUE:

@@ -178,6 +178,8 @@ int port_instance_each(int (*fn)(void *arg, const struct port_instance *inst), v
 /* libbpf's bpf(2) goes to p from now on; NULL: to the kernel. */
 void port_use(struct port *p);
 struct port *port_in_use(void);
+/* The same for this thread's calls alone, before what port_use() says; NULL ends it. */
+void port_use_here(struct port *p);
 /* The file in which libbpf looks for the kernel's types; NULL: where it always does. Not copied. */
 void port_kernel_btf(const char *path);
 /* The system call as it is, past the wrapper. Result or -1 and errno. */

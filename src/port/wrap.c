@@ -25,6 +25,7 @@ struct btf *__real_btf__load_vmlinux_btf(void);
 struct btf *__wrap_btf__load_vmlinux_btf(void);
 
 static struct port *in_use;
+static _Thread_local struct port *here;
 static const char *kernel_btf;
 
 void port_use(struct port *p)
@@ -32,9 +33,14 @@ void port_use(struct port *p)
 	in_use = p;
 }
 
+void port_use_here(struct port *p)
+{
+	here = p;
+}
+
 struct port *port_in_use(void)
 {
-	return in_use;
+	return here ? here : in_use;
 }
 
 void port_kernel_btf(const char *path)
@@ -72,6 +78,7 @@ static long set_errno(long ret)
 /* Reading six whatever the call takes is what the C library's own syscall() does; only a checker minds. */
 __attribute__((no_sanitize_address)) long __wrap_syscall(long nr, ...)
 {
+	struct port *port = port_in_use();
 	long arg[6];
 	va_list ap;
 
@@ -79,16 +86,18 @@ __attribute__((no_sanitize_address)) long __wrap_syscall(long nr, ...)
 	for (int i = 0; i < 6; i++)
 		arg[i] = va_arg(ap, long);
 	va_end(ap);
-	if (nr == __NR_bpf && in_use && !in_use->ops->is_kernel)
-		return set_errno(in_use->ops->bpf(
-			in_use, (int)arg[0], (union bpf_attr *)arg[1], (unsigned int)arg[2]));
+	if (nr == __NR_bpf && port && !port->ops->is_kernel)
+		return set_errno(port->ops->bpf(
+			port, (int)arg[0], (union bpf_attr *)arg[1], (unsigned int)arg[2]));
 	return __real_syscall(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
 int __wrap_statfs(const char *path, struct statfs *ret)
 {
-	if (in_use && in_use->ops->statfs)
-		return (int)set_errno(in_use->ops->statfs(in_use, path, ret));
+	struct port *port = port_in_use();
+
+	if (port && port->ops->statfs)
+		return (int)set_errno(port->ops->statfs(port, path, ret));
 	return __real_statfs(path, ret);
 }
 
@@ -97,7 +106,9 @@ _Static_assert(sizeof(struct statfs) == sizeof(struct statfs64), "statfs is stat
 
 int __wrap_statfs64(const char *path, struct statfs64 *ret)
 {
-	if (in_use && in_use->ops->statfs)
-		return (int)set_errno(in_use->ops->statfs(in_use, path, (struct statfs *)ret));
+	struct port *port = port_in_use();
+
+	if (port && port->ops->statfs)
+		return (int)set_errno(port->ops->statfs(port, path, (struct statfs *)ret));
 	return __real_statfs64(path, ret);
 }

@@ -91,6 +91,7 @@ int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 		return vf_complain(env, VF_C_UNSUPPORTED_CTX_FIELD, field->name);
 	if (acc->is_write && field->step_cnt != 1)
 		return vf_complain(env, VF_C_UNSUPPORTED_CTX_WRITE, field->name);
+	env->ctx_len = MAX(env->ctx_len, (u32)acc->off + acc->size);
 	if (acc->is_write || acc->value < 0)
 		return 0;
 	value = &vf_regs(env)[acc->value];

@@ -86,6 +86,7 @@ struct vf_env {
 	const struct prog_type *type;
 	struct bpf_insn *insns; /* a copy; map references already hold addresses */
 	u32 insn_cnt;
+	u32 ctx_len; /* bytes of the context that accesses seen so far touch */
 	struct vf_aux *aux;
 	struct vf_sub subs[PROG_SUB_MAX + 1]; /* one more: its start is insn_cnt */
 	u32 sub_cnt;

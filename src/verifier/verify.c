@@ -131,7 +131,7 @@ static int hand_over(struct vf_env *env, struct vf_result *ret_result)
 	memcpy(maps, env->maps, env->map_cnt * sizeof(struct map *));
 	res.maps = maps;
 	res.map_cnt = env->map_cnt;
-	res.changes_pkt = env->subs[0].changes_pkt;
+	res.ctx_len = env->ctx_len;
 	env->map_cnt = 0;
 	*ret_result = res;
 	return 0;

@@ -56,7 +56,7 @@ struct vf_result {
 	u32 func_info_cnt;
 	struct bpf_line_info *line_info;
 	u32 line_info_cnt;
-	bool changes_pkt;
+	u32 ctx_len; /* bytes of the context that it may touch */
 	struct vf_stats stats;
 };
 

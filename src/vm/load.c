@@ -43,6 +43,19 @@ static u64 boot_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
+struct prog *vm_prog_new(struct skep *inst, const struct prog_type *type, const char *name)
+{
+	struct prog *prog = mem_zalloc(sizeof(*prog));
+
+	if (!prog)
+		return NULL;
+	obj_init(&prog->obj, inst, OBJ_PROG, &prog_obj_ops);
+	prog->type = type;
+	prog->load_time_ns = boot_ns();
+	memcpy(prog->name, name, sizeof(prog->name));
+	return prog;
+}
+
 static int verify(struct skep *inst, const struct vm_load *load, const struct prog_type *type,
 	struct vf_result *ret_result)
 {
@@ -78,6 +91,7 @@ static void adopt(struct prog *prog, const struct vf_result *result)
 	prog->code = result->code;
 	prog->maps = result->maps;
 	prog->map_cnt = result->map_cnt;
+	prog->ctx_len = result->ctx_len;
 	prog->func_info = result->func_info;
 	prog->func_info_cnt = result->func_info_cnt;
 	prog->line_info = result->line_info;
@@ -122,18 +136,14 @@ int vm_prog_load(struct skep *inst, const struct vm_load *load, struct prog **re
 	if (load->type >= inst->prog_type_cnt || !inst->prog_types[load->type])
 		return -EINVAL;
 	type = inst->prog_types[load->type];
-	prog = mem_zalloc(sizeof(*prog));
+	prog = vm_prog_new(inst, type, load->name);
 	if (!prog)
 		return -ENOMEM;
-	obj_init(&prog->obj, inst, OBJ_PROG, &prog_obj_ops);
-	prog->type = type;
 	prog->expected_attach_type = load->expected_attach_type;
 	prog->load_flags = load->flags;
 	prog->is_gpl = load->is_gpl;
 	prog->attach_btf_id = load->attach_btf_id;
 	prog->uid = load->uid;
-	prog->load_time_ns = boot_ns();
-	memcpy(prog->name, load->name, sizeof(prog->name));
 	if (load->btf) {
 		prog->btf = &load->btf->obj;
 		obj_get(prog->btf);

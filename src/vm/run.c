@@ -71,6 +71,18 @@ u64 vm_run(struct prog *prog, void *ctx, struct run *run)
 	return run_prog(prog, ctx, run);
 }
 
+u64 vm_run_checked(struct prog *prog, void *ctx, struct run *run)
+{
+	u64 value;
+
+	run->prog = prog;
+	run->fault = (struct run_fault){0};
+	run->ctx_is_memory = true;
+	value = interp_run_checked(&prog->code, prog->maps, prog->map_cnt, ctx, run);
+	run->ctx_is_memory = false;
+	return value;
+}
+
 int vm_test_run(struct prog *prog, struct prog_test_run *io)
 {
 	struct skep *inst = prog->obj.inst;

@@ -5,6 +5,7 @@
 #ifndef VM_VM_H
 #define VM_VM_H
 
+#include "base/buf.h"
 #include "core/inst.h"
 #include "core/prog.h"
 #include "verifier/verify.h"
@@ -41,6 +42,12 @@ struct vm_load {
 /* Verifies and compiles. The program is unpublished, with one reference. Errors: the verifier's, or
  * -EINVAL for a program type that is not known, -ENOMEM. */
 int vm_prog_load(struct skep *inst, const struct vm_load *load, struct prog **ret_prog);
+/* The same without verification, for checked runs only: type and BTF are not looked at. What is wrong with its
+ * form is added to why. -EINVAL, -EBADF, -E2BIG (maps), -ENOMEM. */
+int vm_prog_load_unverified(
+	struct skep *inst, const struct vm_load *load, struct buf *why, struct prog **ret_prog);
+/* A program without anything in it, unpublished, with one reference; NULL: no memory. For this layer. */
+struct prog *vm_prog_new(struct skep *inst, const struct prog_type *type, const char *name);
 /* One more map kept alive by the program (PROG_BIND_MAP). -ENOMEM. */
 int vm_prog_bind_map(struct prog *prog, struct map *map);
 
@@ -52,8 +59,11 @@ void vm_run_wait(struct skep *inst);
 
 /* One run on the CPU that the caller holds. ctx is the rewritten program's context (struct xdp_buff …).
  * In checked mode the caller has filled run->regions; a fault ends the program with result 0 and is left in
- * run->fault. */
+ * run->fault. Not for unverified programs. */
 u64 vm_run(struct prog *prog, void *ctx, struct run *run);
+/* The same over ctx, memory of the caller's own, and run->regions, for run->budget instructions: checked,
+ * whatever the instance. Helpers that want the type's context are refused (RUN_FAULT_ACCESS). */
+u64 vm_run_checked(struct prog *prog, void *ctx, struct run *run);
 /* BPF_PROG_TEST_RUN. -ENOTSUPP (524) where the type has none. */
 int vm_test_run(struct prog *prog, struct prog_test_run *io);
 
