@@ -59,6 +59,8 @@ struct skep {
 	/* Runs a program on the CPU that the caller holds (vm_run), for layers below vm. */
 	u64 (*exec)(struct prog *prog, void *ctx, struct run *run);
 
+	/* A STRUCT_OPS map's value begins (on) or ends to be in use. NULL: nothing uses any, -EOPNOTSUPP. */
+	int (*struct_ops_reg)(struct map *map, bool on);
 	/* Lets go of what a special field of a map's value holds and leaves it empty: a timer, a work item,
 	 * an owned kptr, what is in a list or tree. `at` is the field; it may be empty. Set by who has the
 	 * helpers that fill such fields. NULL: nothing fills them. */

@@ -19,10 +19,13 @@ struct map;
 struct prog;
 struct btf_field;
 struct btf_fields;
+struct arena;
+struct ring;
 
 enum {
 	MAP_NAME_LEN = BPF_OBJ_NAME_LEN,
-	MAP_ENOTSUPP = 524, /* Linux's ENOTSUPP, which has no name in user space */
+	MAP_FD_KEY_MAX = 16, /* bytes */
+	MAP_ENOTSUPP = 524,  /* Linux's ENOTSUPP, which has no name in user space */
 };
 
 /* What MAP_CREATE asked for, already checked for size and unknown fields. */
@@ -36,12 +39,37 @@ struct map_attr {
 	char name[MAP_NAME_LEN];
 	int inner_fd; /* maps of maps: the caller's descriptor of a map like the inner ones */
 	const struct map_fds *fds; /* looks it up; NULL where nobody can */
+	u32 btf_key_type_id, btf_value_type_id, btf_vmlinux_value_type_id;
 };
 
 /* How ops find what descriptors of the caller name: layer sys knows the caller. */
 struct map_fds {
 	/* A counted reference. -EBADF; -EINVAL: an object of another kind, or none. */
 	int (*get)(const struct map_fds *fds, int fd, enum obj_kind kind, struct obj **ret_obj);
+	/* A descriptor of ours on the same open file, which the callee closes. -EBADF. */
+	int (*open)(const struct map_fds *fds, int fd, int *ret_fd);
+};
+
+/*
+ * What stands in maps of things outside of the engine: sockets by cookie, cgroups by id, perf events.
+ * lookup gives its address.
+ */
+struct map_handle {
+	u64 id;		 /* 0: nothing is there */
+	struct obj *obj; /* the engine's own counterpart, counted; NULL: none */
+};
+
+/*
+ * Whom local storage belongs to, as a key of the storage maps: programs look up, update and remove with it,
+ * and user space's descriptors are turned into it (fd_key).
+ *
+ *	SK_STORAGE     socket's cookie, 0
+ *	INODE_STORAGE  inode, device
+ *	TASK_STORAGE   thread id, its start time (clock ticks after boot)
+ *	CGRP_STORAGE   cgroup's id, 0
+ */
+struct map_owner_key {
+	u64 id, more;
 };
 
 /* What a program may do with a map through helpers; also what the verifier needs to know. */
@@ -86,6 +114,11 @@ struct map_ops {
 	int (*fd_in)(struct map *map, const void *key, const void *value, u64 flags,
 		const struct map_fds *fds);
 
+	/* User space's keys are descriptors: the key that the other ops take, of up to MAP_FD_KEY_MAX
+	 * bytes. NULL: keys are bytes. */
+	int (*fd_key)(
+		const struct map *map, const void *key, const struct map_fds *fds, void *ret_key);
+
 	u32 batches; /* MAP_BATCH_*: what user space may do to many elements at once */
 	/* Hash tables: the keys of one bucket, side by side, at most cap. -ENOENT past the last bucket,
 	 * -ENOSPC if there are more keys. With it batches are of whole buckets. */
@@ -95,6 +128,19 @@ struct map_ops {
 	int (*push)(struct map *map, const void *value, u64 flags);
 	int (*pop)(struct map *map, void *ret_value);
 	int (*peek)(struct map *map, void *value);
+	/* User space mapped the map's memory: len bytes from off on, at addr of its own. What it needs to
+	 * know. NULL: nothing. */
+	int (*mapped)(struct map *map, u64 addr, u64 len, u64 off);
+	/* Maps whose keys come and go with attachments (CGROUP_STORAGE): a zero value, unless there is one,
+	 * -ENOMEM; and its end. */
+	int (*add_key)(struct map *map, const void *key);
+	int (*remove_added)(struct map *map, const void *key);
+	/* Maps that user space waits for: an eventfd, the map's, that is written to when Linux would wake
+	 * who polls the map's descriptor. NULL: the descriptor cannot be polled. */
+	int (*wake_fd)(struct map *map, int *ret_fd);
+	/* A stack of cnt return addresses, innermost first, from bpf_get_stackid: its id >= 0, -EEXIST,
+	 * -ENOMEM, -EINVAL (flags). NULL: the map holds no stacks. */
+	int (*put_stack)(struct map *map, const u64 *addrs, u32 cnt, u64 flags);
 	/* copy_out does not fill the value: it is the question (bloom filter). */
 	bool asks_value;
 
@@ -162,6 +208,18 @@ struct map {
 struct map_progs {
 	struct map map;
 	struct prog **progs;
+};
+
+/* BPF_MAP_TYPE_RINGBUF and USER_RINGBUF as helpers see them. */
+struct map_ring {
+	struct map map;
+	struct ring *ring; /* core/ring.h */
+};
+
+/* BPF_MAP_TYPE_ARENA as helpers and engines see it. */
+struct map_arena {
+	struct map map;
+	struct arena *arena; /* core/arena.h */
 };
 
 /* What lookup in a DEVMAP, DEVMAP_HASH or CPUMAP gives: the first two words are what programs and user

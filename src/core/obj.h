@@ -21,7 +21,7 @@
 struct skep;
 struct obj;
 
-enum obj_kind { OBJ_MAP, OBJ_PROG, OBJ_BTF, OBJ_LINK, OBJ_KIND_CNT };
+enum obj_kind { OBJ_MAP, OBJ_PROG, OBJ_BTF, OBJ_LINK, OBJ_EVENT, OBJ_KIND_CNT };
 
 struct obj_ops {
 	/* Drops what the object holds and frees it. Called without the instance's lock. */

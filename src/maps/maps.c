@@ -20,6 +20,18 @@ enum {
 
 #define NO_COMMON BPF_F_NO_COMMON_LRU
 
+#define BUILD_ID      BPF_F_STACK_BUILD_ID
+#define PRESERVE      BPF_F_PRESERVE_ELEMS
+#define CLONE	      BPF_F_CLONE
+#define SEGV_ON_FAULT BPF_F_SEGV_ON_FAULT
+#define NO_USER_CONV  BPF_F_NO_USER_CONV
+#define LINK	      BPF_F_LINK
+#define VTYPE_FD      BPF_F_VTYPE_BTF_OBJ_FD
+
+#define FLAGS_LAST                                                                                 \
+	(1ULL << BPF_MAP_TYPE_BLOOM_FILTER | 1ULL << BPF_MAP_TYPE_CGROUP_STORAGE |                 \
+		1ULL << BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE | 1ULL << BPF_MAP_TYPE_ARENA)
+
 #define MAP(id, word, type_ops, flags, percpu, mmap, major, minor)                                 \
 	static const struct map_type type_##word = {                                               \
 		.type = BPF_MAP_TYPE_##id,                                                         \
@@ -27,7 +39,7 @@ enum {
 		.flags_ok = flags,                                                                 \
 		.is_percpu = percpu,                                                               \
 		.can_mmap = mmap,                                                                  \
-		.flags_last = BPF_MAP_TYPE_##id == BPF_MAP_TYPE_BLOOM_FILTER,                      \
+		.flags_last = (FLAGS_LAST >> BPF_MAP_TYPE_##id) & 1,                               \
 		.since_major = major,                                                              \
 		.since_minor = minor,                                                              \
 		.ops = &type_ops,                                                                  \
@@ -96,6 +108,31 @@ int map_no_remove(struct map *map, const void *key)
 int map_no_next_key(struct map *map, const void *key, void *ret_next)
 {
 	return -EINVAL;
+}
+
+int map_never_update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
+{
+	return -MAP_ENOTSUPP;
+}
+
+int map_never_remove(struct map *map, const void *key)
+{
+	return -MAP_ENOTSUPP;
+}
+
+int map_never_next_key(struct map *map, const void *key, void *ret_next)
+{
+	return -MAP_ENOTSUPP;
+}
+
+int map_never_copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
+{
+	return -MAP_ENOTSUPP;
+}
+
+int map_never_copy_in(struct map *map, const void *key, const void *value, u64 flags)
+{
+	return -MAP_ENOTSUPP;
 }
 
 bool map_no_owns(const struct map *map, const void *addr, size_t len)

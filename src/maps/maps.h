@@ -31,6 +31,12 @@ void *map_no_lookup(struct map *map, const void *key, u32 cpu);
 int map_no_update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu);
 int map_no_remove(struct map *map, const void *key);
 int map_no_next_key(struct map *map, const void *key, void *ret_next);
+/* An operation that Linux answers with ENOTSUPP. */
+int map_never_update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu);
+int map_never_remove(struct map *map, const void *key);
+int map_never_next_key(struct map *map, const void *key, void *ret_next);
+int map_never_copy_out(struct map *map, const void *key, void *ret_value, u64 flags);
+int map_never_copy_in(struct map *map, const void *key, const void *value, u64 flags);
 bool map_no_owns(const struct map *map, const void *addr, size_t len);
 
 #endif

@@ -27,6 +27,7 @@ static const char *const fd_names[OBJ_KIND_CNT] = {
 	[OBJ_PROG] = "bpf-prog",
 	[OBJ_BTF] = "bpf-btf",
 	[OBJ_LINK] = "bpf-link",
+	[OBJ_EVENT] = "perf-event",
 };
 
 int sys_fd_mode(u32 flags)

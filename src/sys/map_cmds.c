@@ -100,11 +100,13 @@ static int take_btf(struct sys_call *call, struct map *map)
 	};
 	int err;
 
-	if (!attr->btf_key_type_id && !attr->btf_value_type_id)
+	if (!attr->btf_key_type_id && !attr->btf_value_type_id && !attr->btf_vmlinux_value_type_id)
 		return 0;
 	err = sys_call_obj(call, attr->btf_fd, OBJ_BTF, &map->btf);
 	if (err)
 		return err;
+	if (!attr->btf_value_type_id)
+		return 0;
 	err = btf_map_check(container_of(map->btf, struct core_btf, obj)->btf, &want, &map->fields);
 	if (err)
 		return err;
@@ -142,17 +144,42 @@ static int get_by_fd(const struct map_fds *fds, int fd, enum obj_kind kind, stru
 	return sys_call_obj(ours->call, (u32)fd, kind, ret_obj);
 }
 
+static int open_fd(const struct map_fds *fds, int fd, int *ret_fd)
+{
+	const struct call_fds *ours = container_of(fds, const struct call_fds, fds);
+	struct sys_user *user = ours->call->user;
+	int theirs, own, err = user->ops->fd_get(user, fd, &theirs);
+
+	if (err)
+		return err;
+	own = fcntl(theirs, F_DUPFD_CLOEXEC, 0);
+	err = own < 0 ? -errno : 0;
+	user->ops->fd_put(user, theirs);
+	if (!err)
+		*ret_fd = own;
+	return err;
+}
+
+/* A key that is a descriptor becomes what it names. */
+static int map_key(
+	struct sys_call *call, const struct map *map, const void *key, u8 ret_key[MAP_FD_KEY_MAX])
+{
+	struct call_fds fds = {{get_by_fd, open_fd}, call};
+
+	return map->ops->fd_key(map, key, &fds.fds, ret_key);
+}
+
 int sys_map_write(
 	struct sys_call *call, struct map *map, const void *key, const void *value, u64 flags)
 {
-	struct call_fds fds = {{get_by_fd}, call};
+	struct call_fds fds = {{get_by_fd, open_fd}, call};
 
 	return map_user_update_fds(map, key, value, flags, &fds.fds);
 }
 
 static int make_map(struct sys_call *call, struct map **ret_map)
 {
-	struct call_fds fds = {{get_by_fd}, call};
+	struct call_fds fds = {{get_by_fd, open_fd}, call};
 	const struct sys_attr_map_create *attr = &call->attr.map_create;
 	struct map_attr want = {
 		.type = attr->map_type,
@@ -164,6 +191,9 @@ static int make_map(struct sys_call *call, struct map **ret_map)
 		.numa_node = attr->numa_node,
 		.inner_fd = (int)attr->inner_map_fd,
 		.fds = &fds.fds,
+		.btf_key_type_id = attr->btf_key_type_id,
+		.btf_value_type_id = attr->btf_value_type_id,
+		.btf_vmlinux_value_type_id = attr->btf_vmlinux_value_type_id,
 	};
 	struct map *map;
 	int err = map_new(call->inst, &want, &map);
@@ -272,6 +302,21 @@ static int read_key(struct sys_call *call, struct elem *elem)
 	return sys_user_read(call->user, addr, elem->key, elem->map->key_size);
 }
 
+/* What the map's operations take as key. */
+static int resolve_key(struct sys_call *call, struct elem *elem)
+{
+	u8 key[MAP_FD_KEY_MAX];
+	int err;
+
+	if (!elem->map->ops->fd_key)
+		return 0;
+	err = map_key(call, elem->map, elem->key, key);
+	if (!err)
+		memcpy(elem->key, key,
+			sizeof(key)); /* a descriptor's key has 4 bytes: it is short */
+	return err;
+}
+
 static int need_value(struct elem *elem)
 {
 	elem->value = room(elem->short_value, elem->value_len);
@@ -298,6 +343,8 @@ long sys_map_lookup(struct sys_call *call)
 	if (!err && asks)
 		err = sys_user_read(call->user, call->attr.uapi.value, elem.value, elem.value_len);
 	if (!err)
+		err = resolve_key(call, &elem);
+	if (!err)
 		err = map_user_lookup(elem.map, elem.key, elem.value, call->attr.uapi.flags);
 	if (!err && !asks)
 		err = sys_user_write(call->user, call->attr.uapi.value, elem.value, elem.value_len);
@@ -309,8 +356,10 @@ long sys_map_lookup(struct sys_call *call)
 static int write_elem(struct sys_call *call, struct elem *elem)
 {
 	struct sys *sys = sys_of(call->inst);
-	int err;
+	int err = resolve_key(call, elem);
 
+	if (err)
+		return err;
 	pthread_rwlock_rdlock(&sys->writers);
 	if (elem->value)
 		err = sys_map_write(call, elem->map, elem->key, elem->value, call->attr.uapi.flags);
