@@ -74,18 +74,6 @@ static int refuse_extras(struct sys_call *call)
 	return attr->excl_prog_hash_size ? -EINVAL : 0;
 }
 
-static void say_unknown_type(struct sys_call *call)
-{
-	u32 type = call->attr.map_create.map_type;
-
-	if (type >= ISA_MAP_TYPE_CNT || !type)
-		return;
-	if (type < call->inst->map_type_cnt && call->inst->map_types[type])
-		return;
-	sink_emit(&call->inst->sink, SINK_WARN,
-		"BPF_MAP_CREATE: maps of type %u are not available in this engine", type);
-}
-
 static int take_btf(struct sys_call *call, struct map *map)
 {
 	const struct sys_attr_map_create *attr = &call->attr.map_create;
@@ -198,10 +186,8 @@ static int make_map(struct sys_call *call, struct map **ret_map)
 	struct map *map;
 	int err = map_new(call->inst, &want, &map);
 
-	if (err) {
-		say_unknown_type(call);
+	if (err)
 		return err;
-	}
 	err = refuse_extras(call);
 	if (!err)
 		err = sys_name_copy(map->name, attr->map_name);

@@ -151,10 +151,6 @@ static void commands_that_are_not_available_are_named(void **state)
 	assert_non_null(strstr(said, "BPF_PROG_ATTACH"));
 	assert_int_equal(call(&t, 38, &attr), -EINVAL);
 	assert_int_equal(call(&t, -1, &attr), -EINVAL);
-	attr.map_create.map_type = BPF_MAP_TYPE_RINGBUF;
-	attr.map_create.max_entries = 4096;
-	assert_int_equal(call(&t, BPF_MAP_CREATE, &attr), -EINVAL);
-	assert_non_null(strstr(said, "type 27"));
 }
 
 /* Each allocation of a call fails once; nothing may be left behind, and the last try succeeds. */
