@@ -25,6 +25,9 @@ enum ctx_reg {
 	CTX_BTF,       /* an object of the kernel: btf_name */
 	CTX_TP_BUFFER, /* the record of a writable tracepoint */
 	CTX_FLOW_KEYS, /* struct bpf_flow_keys */
+	CTX_SOCKET,    /* struct bpf_sock */
+	CTX_SOCKET_OR_NULL,
+	CTX_SOCK_COMMON_OR_NULL, /* the part of it that sockets in a handshake have too */
 	CTX_OTHER, /* a pointer of a kind that the verifier does not know: refused, and said so */
 };
 

@@ -42,6 +42,7 @@ struct net_skb {
 	u8 tstamp_type; /* BPF_SKB_TSTAMP_* */
 	/* for programs with direct packet access: data + len, and the metadata before data */
 	u8 *data_end, *data_meta;
+	const struct bpf_sock *sk; /* as programs see it; NULL without one */
 	/* of the socket that the packet belongs to; 0 without one */
 	u32 family, remote_ip4, local_ip4;
 	u32 remote_ip6[4], local_ip6[4];

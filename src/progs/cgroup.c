@@ -94,7 +94,7 @@ const struct prog_type prog_type_cgroup_sysctl = {
 #define OPT(field, rights, attach) PLAIN(struct bpf_sockopt, field, CTX_SCALAR, rights, attach)
 
 static const struct ctx_field sockopt_fields[] = {
-	PLAIN_OTHER(struct bpf_sockopt, sk),
+	PLAIN_SOCK(struct bpf_sockopt, sk, CTX_SOCKET),
 	PLAIN_DATA(struct bpf_sockopt, optval),
 	PLAIN_DATA_END(struct bpf_sockopt, optval_end),
 	OPT(level, RD_WR, AT(SETSOCKOPT)),

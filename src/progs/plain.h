@@ -20,7 +20,7 @@
 #define PLAIN_NUM(ctx, field, rights) PLAIN(ctx, field, CTX_SCALAR, rights, 0)
 #define PLAIN_DATA(ctx, field)	      PLAIN(ctx, field, CTX_PACKET, CTX_RD, 0)
 #define PLAIN_DATA_END(ctx, field)    PLAIN(ctx, field, CTX_PACKET_END, CTX_RD, 0)
-#define PLAIN_OTHER(ctx, field)	      PLAIN(ctx, field, CTX_OTHER, CTX_RD, 0)
+#define PLAIN_SOCK(ctx, field, kind)  PLAIN(ctx, field, kind, CTX_RD, 0)
 
 /* The four words of an IPv6 address. */
 #define PLAIN_IP6(ctx, field, rights, attach)                                                      \

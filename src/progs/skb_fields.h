@@ -25,11 +25,10 @@
 /* Read as a whole only. */
 #define SKB_WHOLE(field) SKB_ROW(field, 4, CTX_SCALAR, CTX_RD, field, 4)
 /* The program's own 20 bytes, at any width. */
-#define SKB_CB		   SKB_ROW(cb, 20, CTX_SCALAR, CTX_RD | CTX_WR | CTX_RAW, cb, 20)
-#define SKB_TSTAMP(rights) SKB_ROW(tstamp, 8, CTX_SCALAR, rights, tstamp, 8)
-#define SKB_HWTSTAMP	   SKB_ROW(hwtstamp, 8, CTX_SCALAR, CTX_RD, hwtstamp, 8)
-/* struct bpf_sock is not there: the row says so. */
-#define SKB_SK			SKB_ROW(sk, 8, CTX_OTHER, CTX_RD, data, 8)
+#define SKB_CB			SKB_ROW(cb, 20, CTX_SCALAR, CTX_RD | CTX_WR | CTX_RAW, cb, 20)
+#define SKB_TSTAMP(rights)	SKB_ROW(tstamp, 8, CTX_SCALAR, rights, tstamp, 8)
+#define SKB_HWTSTAMP		SKB_ROW(hwtstamp, 8, CTX_SCALAR, CTX_RD, hwtstamp, 8)
+#define SKB_SK			SKB_ROW(sk, 8, CTX_SOCK_COMMON_OR_NULL, CTX_RD, sk, 8)
 #define SKB_PACKET(field, kind) SKB_ROW(field, 4, kind, CTX_RD, field, 8)
 
 /* Addresses and ports of the packet's socket. */

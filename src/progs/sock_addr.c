@@ -49,9 +49,10 @@ static const struct ctx_field fields[] = {
 	{.name = "sk",
 		.off = offsetof(struct bpf_sock_addr, sk),
 		.size = 8,
-		.reg = CTX_OTHER,
+		.reg = CTX_SOCKET,
 		.access = CTX_RD,
-		.step_cnt = 1},
+		.step_cnt = 1,
+		.step = {{offsetof(struct bpf_sock_addr, sk), 8}}},
 };
 
 /* What has happened already cannot be refused; bind may also skip the check of low ports. */

@@ -21,7 +21,7 @@ static const struct ctx_field msg_fields[] = {
 	PLAIN_NUM(struct sk_msg_md, remote_port, RD),
 	PLAIN_NUM(struct sk_msg_md, local_port, RD),
 	PLAIN_NUM(struct sk_msg_md, size, RD),
-	PLAIN_OTHER(struct sk_msg_md, sk),
+	PLAIN_SOCK(struct sk_msg_md, sk, CTX_SOCKET),
 };
 
 const struct prog_type prog_type_sk_msg = {
@@ -118,7 +118,7 @@ static const struct ctx_field ops_fields[] = {
 	PLAIN_NUM(struct bpf_sock_ops, sk_txhash, RD_WR),
 	OPS(bytes_received),
 	OPS(bytes_acked),
-	PLAIN_OTHER(struct bpf_sock_ops, sk),
+	PLAIN_SOCK(struct bpf_sock_ops, sk, CTX_SOCKET_OR_NULL),
 	PLAIN_DATA(struct bpf_sock_ops, skb_data),
 	PLAIN_DATA_END(struct bpf_sock_ops, skb_data_end),
 	OPS(skb_len),
@@ -142,7 +142,7 @@ const struct prog_type prog_type_sock_ops = {
 
 /* The remote port is 2 bytes; older programs load 4, or its padding alone. */
 static const struct ctx_field lookup_fields[] = {
-	PLAIN_OTHER(struct bpf_sk_lookup, sk),
+	PLAIN_SOCK(struct bpf_sk_lookup, sk, CTX_SOCKET_OR_NULL),
 	PLAIN_NUM(struct bpf_sk_lookup, family, PARTS),
 	PLAIN_NUM(struct bpf_sk_lookup, protocol, PARTS),
 	PLAIN_NUM(struct bpf_sk_lookup, remote_ip4, PARTS),
@@ -182,8 +182,8 @@ static const struct ctx_field reuseport_fields[] = {
 	PLAIN_NUM(struct sk_reuseport_md, ip_protocol, PARTS),
 	PLAIN_NUM(struct sk_reuseport_md, bind_inany, PARTS),
 	PLAIN_NUM(struct sk_reuseport_md, hash, RD),
-	PLAIN_OTHER(struct sk_reuseport_md, sk),
-	PLAIN_OTHER(struct sk_reuseport_md, migrating_sk),
+	PLAIN_SOCK(struct sk_reuseport_md, sk, CTX_SOCKET),
+	PLAIN_SOCK(struct sk_reuseport_md, migrating_sk, CTX_SOCK_COMMON_OR_NULL),
 };
 
 /* Unset (0) counts as BPF_SK_REUSEPORT_SELECT, as in Linux. */

@@ -6,16 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "btf/fields.h"
 #include "verifier/access.h"
 #include "verifier/call_arg.h"
 #include "verifier/callback.h"
+#include "verifier/lock.h"
 #include "verifier/precision.h"
 #include "verifier/references.h"
 #include "verifier/static.h"
 #include "verifier/step.h"
 
-enum { MAX_ERRNO_RET = 4095, LOCKS = BTF_FIELD_SPIN_LOCK | BTF_FIELD_RES_SPIN_LOCK };
+enum { MAX_ERRNO_RET = 4095 };
 
 static const char *name_of(u32 id)
 {
@@ -32,7 +32,8 @@ static const u64 known_args = 1ull << HLP_NONE | 1ull << HLP_CONST_MAP_PTR | 1ul
 			      1ull << HLP_SCALAR_CONST | 1ull << HLP_SOCK_COMMON |
 			      1ull << HLP_SOCKET | 1ull << HLP_RINGBUF_MEM |
 			      1ull << HLP_CONST_ALLOC_SIZE_OR_ZERO |
-			      1ull << HLP_BTF_ID_SOCK_COMMON | 1ull << HLP_FUNC;
+			      1ull << HLP_BTF_ID_SOCK_COMMON | 1ull << HLP_FUNC |
+			      1ull << HLP_SPIN_LOCK | 1ull << HLP_TIMER;
 static const u32 known_arg_flags = HLP_MAYBE_NULL | HLP_RDONLY | HLP_UNINIT | HLP_WRITE |
 				   HLP_FIXED_SIZE | HLP_ALIGNED | HLP_OBJ_RELEASE;
 static const u64 known_rets = 1ull << HLP_RET_INTEGER | 1ull << HLP_RET_VOID |
@@ -103,7 +104,7 @@ static int check_map(struct vf_env *env, const struct hlp_proto *hlp, const stru
 
 static int check_map_type(struct vf_env *env, const struct hlp_proto *hlp, const struct map *map)
 {
-	if (map && !(hlp->maps & 1ull << map->type->type))
+	if (map && hlp->maps && !(hlp->maps & 1ull << map->type->type))
 		return vf_complain(
 			env, VF_C_HELPER_MAP, map->type->type, name_of(hlp->id), hlp->id);
 	return 0;
@@ -147,10 +148,30 @@ static int store_raw(struct vf_env *env, const struct vf_call *call)
 }
 
 /* What is irregular about results: bounds that Linux knows of single helpers. */
-static void refine_result(struct vf_env *env, const struct hlp_proto *hlp, struct vf_reg *r0)
+static void refine_result(struct vf_env *env, const struct vf_call *call, struct vf_reg *r0)
 {
-	if (hlp->id == BPF_FUNC_get_smp_processor_id && env->params->inst->cpu_cnt)
-		r0->num = vf_scalar_between(0, env->params->inst->cpu_cnt - 1);
+	switch (call->hlp->id) {
+	case BPF_FUNC_get_smp_processor_id:
+		if (env->params->inst->cpu_cnt)
+			r0->num = vf_scalar_between(0, env->params->inst->cpu_cnt - 1);
+		break;
+	case BPF_FUNC_get_stack:
+	case BPF_FUNC_get_task_stack:
+	case BPF_FUNC_probe_read_str:
+	case BPF_FUNC_probe_read_kernel_str:
+	case BPF_FUNC_probe_read_user_str:
+		/* bytes of the buffer, or an errno */
+		for (unsigned bits = 32; bits <= 64; bits += 32) {
+			struct vf_range range = vf_scalar_range(&r0->num, bits);
+
+			range.smin = -MAX_ERRNO_RET;
+			range.smax = vf_sext(call->size_max, bits);
+			vf_scalar_set_range(&r0->num, range, bits);
+		}
+		vf_scalar_sync(&r0->num);
+		break;
+	default: break;
+	}
 }
 
 static bool is_array(const struct map *map)
@@ -215,7 +236,7 @@ static void set_pointer(struct vf_env *env, const struct hlp_proto *hlp, const s
 		if (hlp->id == BPF_FUNC_map_lookup_elem && is_array(call->map) && call->has_key &&
 			call->key < call->map->max_entries)
 			r0->may_be_null = false;
-		if (!r0->may_be_null && map_has_field(call->map, LOCKS))
+		if (!r0->may_be_null && vf_reg_has_lock(r0))
 			r0->id = ++env->id_gen;
 	} else if (r0->kind == VF_MEM) {
 		r0->mem_size = call->mem_size;
@@ -232,7 +253,7 @@ static int set_result(struct vf_env *env, const struct hlp_proto *hlp, const str
 	switch (HLP_KIND(hlp->ret)) {
 	case HLP_RET_INTEGER:
 		vf_reg_unknown(r0);
-		refine_result(env, hlp, r0);
+		refine_result(env, call, r0);
 		break;
 	case HLP_RET_VOID: break;
 	default: set_pointer(env, hlp, call); break;

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "btf/fields.h"
 #include "verifier/access.h"
+#include "verifier/lock.h"
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
@@ -57,6 +59,7 @@ static int check_size(
 			env, VF_C_SIZE_ZERO, regno, (long long)size->umin, (long long)size->umax);
 	if (size->umax >= VF_MEM_SIZE_MAX)
 		return vf_complain(env, VF_C_SIZE_UNBOUNDED, regno);
+	call->size_max = size->umax;
 	/* only all of a buffer whose size is known counts as filled */
 	err = vf_call_mem(env, tnum_is_const(size->var_off) ? call : NULL, regno - 1, size->umax,
 		(mem_arg & HLP_WRITE) != 0, may_be_zero);
@@ -164,6 +167,13 @@ static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u
 		return vf_mark_precise(env, regno);
 	case HLP_CONST_ALLOC_SIZE_OR_ZERO: return check_alloc_size(env, call, regno);
 	case HLP_FUNC: call->sub = reg->sub; return 0;
+	case HLP_SPIN_LOCK:
+		return vf_lock(env, regno, call->hlp->id == BPF_FUNC_spin_lock ? VF_LOCK_TAKE : 0);
+	case HLP_TIMER:
+		err = vf_map_field(env, regno, BTF_FIELD_TIMER, "bpf_timer");
+		call->map = err ? NULL : reg->map;
+		call->map_uid = reg->map_uid;
+		return err;
 	case HLP_CONST_STR: return check_string(env, regno);
 	default: return 0;
 	}

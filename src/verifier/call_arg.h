@@ -16,6 +16,7 @@ struct vf_call {
 	u32 release_regno; /* the argument that is given back; 0: none */
 	u32 mem_size;	   /* of the memory to be returned */
 	u32 sub;	   /* the callback */
+	u64 size_max;	   /* of the memory that an argument points to */
 	bool has_key;	   /* the key is the constant `key` */
 	u64 key;
 	bool is_raw;		 /* the memory argument is filled by the helper */

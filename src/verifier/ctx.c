@@ -73,6 +73,9 @@ int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 		[CTX_BTF] = VF_BTF,
 		[CTX_TP_BUFFER] = VF_TP_BUFFER,
 		[CTX_FLOW_KEYS] = VF_FLOW_KEYS,
+		[CTX_SOCKET] = VF_SOCKET,
+		[CTX_SOCKET_OR_NULL] = VF_SOCKET,
+		[CTX_SOCK_COMMON_OR_NULL] = VF_SOCK_COMMON,
 	};
 	const struct ctx_field *field;
 	struct vf_reg *value;
@@ -101,5 +104,9 @@ int vf_ctx_access(struct vf_env *env, const struct vf_access *acc)
 		vf_reg_pointer(value, kinds[field->reg]);
 	if (field->reg == CTX_BTF)
 		return load_object(env, field, value);
+	if (field->reg == CTX_SOCKET_OR_NULL || field->reg == CTX_SOCK_COMMON_OR_NULL) {
+		value->may_be_null = true;
+		value->id = ++env->id_gen;
+	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "verifier/access.h"
 #include "verifier/explore.h"
+#include "verifier/lock.h"
 #include "verifier/precision.h"
 #include "verifier/references.h"
 #include "verifier/step.h"
@@ -78,7 +79,9 @@ static void decide_one(struct vf_reg *reg, void *arg)
 		return;
 	}
 	vf_reg_not_null(reg);
-	reg->id = 0;
+	/* which lock is held is told by the id of the pointer */
+	if (!vf_reg_has_lock(reg))
+		reg->id = 0;
 }
 
 static int decide_null(

@@ -34,7 +34,7 @@ static int use_map(struct vf_env *env, int fd, bool is_idx, struct map **ret_map
 	}
 	env->maps[env->map_cnt++] = map;
 	*ret_map = map;
-	return vf_sleepable_map(env, map);
+	return vf_map_usable(env, map);
 }
 
 static int value_address(struct vf_env *env, const struct map *map, u32 off, u64 *ret_addr)

@@ -12,6 +12,7 @@
 enum {
 	WHOLE = 1,
 	NARROW = 2, /* aligned parts too */
+	FIRST = 8,  /* the first bytes too */
 	WIDE = 4,   /* as 4 bytes with the padding behind it */
 };
 
@@ -26,9 +27,9 @@ struct sock_field {
 
 static const struct sock_field sock_fields[] = {
 	FIELD(bpf_sock, bound_dev_if, WHOLE),
-	FIELD(bpf_sock, family, NARROW),
-	FIELD(bpf_sock, type, NARROW),
-	FIELD(bpf_sock, protocol, NARROW),
+	FIELD(bpf_sock, family, FIRST),
+	FIELD(bpf_sock, type, FIRST),
+	FIELD(bpf_sock, protocol, FIRST),
 	FIELD(bpf_sock, mark, WHOLE),
 	FIELD(bpf_sock, priority, WHOLE),
 	FIELD(bpf_sock, src_ip4, NARROW),
@@ -36,22 +37,22 @@ static const struct sock_field sock_fields[] = {
 	FIELD(bpf_sock, src_ip6[1], NARROW),
 	FIELD(bpf_sock, src_ip6[2], NARROW),
 	FIELD(bpf_sock, src_ip6[3], NARROW),
-	FIELD(bpf_sock, src_port, NARROW),
+	FIELD(bpf_sock, src_port, FIRST),
 	FIELD(bpf_sock, dst_port, NARROW | WIDE),
 	FIELD(bpf_sock, dst_ip4, NARROW),
 	FIELD(bpf_sock, dst_ip6[0], NARROW),
 	FIELD(bpf_sock, dst_ip6[1], NARROW),
 	FIELD(bpf_sock, dst_ip6[2], NARROW),
 	FIELD(bpf_sock, dst_ip6[3], NARROW),
-	FIELD(bpf_sock, state, NARROW),
-	FIELD(bpf_sock, rx_queue_mapping, NARROW),
+	FIELD(bpf_sock, state, FIRST),
+	FIELD(bpf_sock, rx_queue_mapping, FIRST),
 };
 
 static bool fits(const struct sock_field *field, s32 off, u32 size)
 {
 	u32 len = field->loads & WIDE && size == 4 ? 4 : field->size;
 
-	if (off == field->off && size == len)
+	if (off == field->off && (size == len || (field->loads & FIRST && size < len)))
 		return true;
 	return field->loads & NARROW && off >= field->off && size < len &&
 	       off + size <= field->off + len;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "btf/fields.h"
+#include "core/map.h"
 #include "verifier/env.h"
 
 void *vf_alloc(struct vf_env *env, size_t len)
@@ -63,6 +65,9 @@ void vf_reg_not_null(struct vf_reg *reg)
 	if (reg->map->inner) {
 		reg->kind = VF_MAP_PTR;
 		reg->map = reg->map->inner;
+		/* each look-up may find another map of this form; only timers must know */
+		if (map_has_field(reg->map, BTF_FIELD_TIMER | BTF_FIELD_WORKQUEUE))
+			reg->map_uid = reg->id;
 		return;
 	}
 	switch (reg->map->type->type) {

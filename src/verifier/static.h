@@ -37,6 +37,9 @@ int vf_cfg_check(struct vf_env *env);
 int vf_sleepable_check(struct vf_env *env);
 int vf_sleepable_map(struct vf_env *env, const struct map *map);
 
+/* map_use.c: whether a program of this type can use the map */
+int vf_map_usable(struct vf_env *env, const struct map *map);
+
 /* liveness.c: which registers each instruction may still read */
 int vf_live_regs(struct vf_env *env);
 /* The at most two instructions that may run after i in its function; returns how many. */

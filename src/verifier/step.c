@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "verifier/access.h"
+#include "verifier/lock.h"
 #include "verifier/references.h"
 #include "verifier/static.h"
 
@@ -227,10 +228,13 @@ static int jump(struct vf_env *env, const struct bpf_insn *insn)
 
 	switch (BPF_OP(insn->code)) {
 	case BPF_CALL:
-		if (insn->src_reg == BPF_PSEUDO_CALL)
+		if (insn->src_reg == BPF_PSEUDO_CALL) {
 			err = vf_call_sub(env, insn);
-		else
-			err = vf_call_helper(env, insn);
+		} else {
+			err = vf_lock_check_call(env, insn);
+			if (!err)
+				err = vf_call_helper(env, insn);
+		}
 		vf_log_touch_reg(env, BPF_REG_0);
 		return err;
 	case BPF_JA: env->insn_idx += isa_jump_off(insn); return 0;
