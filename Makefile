@@ -6,6 +6,7 @@
 #	make test-arm64 [PROGRAMS=20000]    the JIT of arm64 under qemu-user
 #	make check                          format, layers, headers, symbols, warnings, cppcheck
 #	make bench                          figures: start to first packet, time of a listing
+#	make bench-maps [OPTS=--json]       maps beside the kernel's, in nanoseconds an operation
 #	make fuzz [FUZZ_SECONDS=60]         libFuzzer on each input, needs clang
 #	make oracle CORPUS=DIR              the verifier against recorded verdicts, tests/oracle/README.md
 #	make install [PREFIX=…] [DESTDIR=…] command, library, headers, manual page
@@ -56,6 +57,9 @@ check:
 bench: build
 	@bench/run $(DIR)
 
+bench-maps: build
+	@$(DIR)/bench/maps/bench_maps $(OPTS) $(DIR)/bench/maps/maps.bpf.o
+
 fuzz: build-fuzz/build.ninja
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
@@ -72,5 +76,5 @@ deps:
 clean:
 	rm -rf build-*/
 
-.PHONY: build demo test test-arm64 check bench fuzz oracle install deps clean
+.PHONY: build demo test test-arm64 check bench bench-maps fuzz oracle install deps clean
 .PRECIOUS: build-%/build.ninja

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE_LEN = 4096 }; /* where pages are larger, mem_pages_drop may do nothing */
+enum {
+	PAGE_LEN = 4096, /* where pages are larger, mem_pages_drop may do nothing */
+	HUGE_LEN = 2 << 20,
+};
 
 static __thread u64 fail_in;
 static __thread bool failed;
@@ -59,6 +62,12 @@ void mem_free(void *p)
 	free(p);
 }
 
+/* What is longer than a huge page is made of them, where the system has any. */
+static size_t whole_pages(size_t len)
+{
+	return len < HUGE_LEN || len > SIZE_MAX - HUGE_LEN ? len : ROUND_UP(len, (size_t)HUGE_LEN);
+}
+
 void *mem_pages(size_t len, bool lazy)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (lazy ? MAP_NORESERVE : 0);
@@ -66,14 +75,19 @@ void *mem_pages(size_t len, bool lazy)
 
 	if (fails_now())
 		return NULL;
+	len = whole_pages(len);
 	p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	if (len >= HUGE_LEN)
+		madvise(p, len, MADV_HUGEPAGE);
+	return p;
 }
 
 void mem_pages_free(void *p, size_t len)
 {
 	if (p)
-		munmap(p, len);
+		munmap(p, whole_pages(len));
 }
 
 void mem_pages_drop(void *p, size_t len)

@@ -19,7 +19,8 @@ void *mem_dup(const void *p, size_t len);
 void mem_free(void *p);
 
 /* len bytes of zeroed pages, page-aligned, given by the system when first touched. lazy: not counted
- * against the memory there is until then. NULL when there is no memory or address space; len > 0. */
+ * against the memory there is until then. Long ones are of huge pages where the system has them: programs
+ * look at map memory all over, and each page needs an entry in the processor's tables. NULL when there is no memory or address space; len > 0. */
 void *mem_pages(size_t len, bool lazy);
 /* p may be NULL; len as it was asked for. */
 void mem_pages_free(void *p, size_t len);

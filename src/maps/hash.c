@@ -104,7 +104,8 @@ static map_lookup_fn lookup_fn(const struct map *map)
 	}
 }
 
-static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
+static inline __attribute__((always_inline)) int update_len(
+	struct map *map, const void *key, const void *value, u64 flags, u32 cpu, u32 len)
 {
 	struct map_table *table = &to_hash(map)->table;
 	u64 lock = flags & BPF_F_LOCK;
@@ -115,7 +116,7 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 	err = map_value_flags(map, &flags);
 	if (err)
 		return err;
-	entry = map_table_lock(table, key);
+	entry = map_table_lock_len(table, key, len);
 	err = map_entry_check(&entry, flags);
 	if (!err && unlikely(lock) && entry.num) {
 		map_value_put(map, map_table_value(table, entry.num), value, lock);
@@ -134,10 +135,21 @@ unlock:
 	return err;
 }
 
-static int remove_key(struct map *map, const void *key)
+static int update(struct map *map, const void *key, const void *value, u64 flags, u32 cpu)
+{
+	switch (map->key_size) {
+	case 4: return update_len(map, key, value, flags, cpu, 4);
+	case 8: return update_len(map, key, value, flags, cpu, 8);
+	case 16: return update_len(map, key, value, flags, cpu, 16);
+	default: return update_len(map, key, value, flags, cpu, 0);
+	}
+}
+
+static inline __attribute__((always_inline)) int remove_len(
+	struct map *map, const void *key, u32 len)
 {
 	struct map_table *table = &to_hash(map)->table;
-	struct map_entry entry = map_table_lock(table, key);
+	struct map_entry entry = map_table_lock_len(table, key, len);
 
 	if (!entry.num) {
 		map_table_unlock(table, &entry);
@@ -146,6 +158,16 @@ static int remove_key(struct map *map, const void *key)
 	map_value_release(map, map_table_value(table, entry.num));
 	map_table_drop(table, &entry);
 	return 0;
+}
+
+static int remove_key(struct map *map, const void *key)
+{
+	switch (map->key_size) {
+	case 4: return remove_len(map, key, 4);
+	case 8: return remove_len(map, key, 8);
+	case 16: return remove_len(map, key, 16);
+	default: return remove_len(map, key, 0);
+	}
 }
 
 static int next_key(struct map *map, const void *key, void *ret_next)
@@ -167,7 +189,7 @@ static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags
 
 static int copy_in(struct map *map, const void *key, const void *value, u64 flags)
 {
-	return update(map, key, value, flags, 0);
+	return update(map, key, value, flags, MAP_CPU_USER);
 }
 
 static bool owns(const struct map *map, const void *addr, size_t len)

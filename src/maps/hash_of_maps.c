@@ -117,10 +117,10 @@ static int fd_in(
 	if (!err && entry.num) {
 		old = __atomic_exchange_n(entry_at(hash, entry.num), inner, __ATOMIC_ACQ_REL);
 	} else if (!err) {
-		err = map_table_take(&hash->table, &entry, key, 0, &num);
+		err = map_table_take(&hash->table, &entry, key, MAP_CPU_USER, &num);
 		if (!err) {
 			__atomic_store_n(entry_at(hash, num), inner, __ATOMIC_RELEASE);
-			map_table_link(&hash->table, &entry, num, 0);
+			map_table_link(&hash->table, &entry, num, MAP_CPU_USER);
 		}
 	}
 	map_table_unlock(&hash->table, &entry);

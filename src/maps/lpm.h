@@ -21,8 +21,8 @@
  * 2. A node's table covers the lengths from its own (not included) to its own + bits (not included). No node in
  *    there has a table: the ranges of tables are apart, and a change touches the slots of one table at most.
  * 3. What a slot says is what a walk over the covered nodes says: a walk may take the table or the children.
- * 4. A table has at least a node with children in its range for four slots, its own included; with nearly as many
- *    as slots it grows. So tables cost memory in proportion to nodes, and a change costs, spread over many, little.
+ * 4. A table has at least a node with children in its range for eight slots, its own included; with half as many as
+ *    slots it grows. So tables cost memory in proportion to nodes, and a change costs, spread over many, little.
  * 5. Numbers instead of pointers: node 0 is none; a node's words and its value's room never move.
  *
  * Concurrency. Changes happen under `lock`. Lookups take none: whatever leaves the trie (node or table) stays as
@@ -102,6 +102,7 @@ struct lpm_key {
 /* Nodes from the root on. */
 struct lpm_path {
 	u32 cnt;
+	u32 table_cnt; /* behind so many of them none has a table */
 	u32 nums[LPM_DEPTH_MAX];
 };
 

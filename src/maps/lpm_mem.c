@@ -10,13 +10,16 @@
 
 #include "base/mem.h"
 
-enum { KEEP_LEN = 1 << 16 /* bytes; larger tables that are free give their pages back */ };
+enum {
+	HURRY_LEN = 1 << 16, /* bytes of a table that does not wait until limbo is full */
+	DROP_LEN = 1 << 18,  /* of one that gives its pages back while it is free */
+};
 
 static void free_table(struct lpm *lpm, u32 unit, u32 bits)
 {
 	u64 len = sizeof(u64) << bits;
 
-	if (len >= KEEP_LEN)
+	if (len >= DROP_LEN)
 		mem_pages_drop(lpm->slots + (u64)unit * LPM_UNIT, len);
 	lpm->units[unit].next = lpm->free_tables[bits];
 	lpm->free_tables[bits] = unit + 1;
@@ -43,7 +46,7 @@ void lpm_leave(struct lpm *lpm, u32 num, u32 bits)
 	if (lpm->left_cnt == LPM_LIMBO)
 		empty_limbo(lpm);
 	lpm->left[lpm->left_cnt++] = (struct lpm_left){num, bits};
-	if (bits && sizeof(u64) << bits >= KEEP_LEN)
+	if (bits && sizeof(u64) << bits >= HURRY_LEN)
 		empty_limbo(lpm); /* too large to wait */
 }
 

@@ -6,17 +6,17 @@
  *
  *	slots that hang below a node:  | before its prefix: best so far | below child 0 | below child 1 | behind |
  *
- * and only where the change was ([from, to)). A table gets a bit more when it covers nearly as many nodes as it
- * has slots, and one less when there is not one for four; LPM_BITS_MIN bits are the least that pay. Nodes without
+ * and only where the change was ([from, to)). A table gets a bit more when it covers half as many nodes as it
+ * has slots, and one less when there is not one for eight; LPM_BITS_MIN bits are the least that pay. Nodes without
  * children do not count: a walk ends there, with a table or without.
  */
 #include "maps/lpm.h"
 
 /* Covered nodes (those with children) for sixteen slots. */
 enum {
-	FULL = 14, /* more: the table grows */
-	DENSE = 6, /* as many: it may be made */
-	THIN = 4,  /* fewer: it is made smaller */
+	FULL = 8,  /* more: the table grows */
+	DENSE = 3, /* as many: it may be made */
+	THIN = 2,  /* fewer: it is made smaller */
 };
 
 struct filler {
@@ -37,7 +37,7 @@ static void put(const struct filler *f, u32 from, u32 to, u32 best, u32 next)
 static void fill(const struct filler *f, u32 num, u32 from, u32 to, u32 best)
 {
 	const struct lpm_node *node = lpm_node(f->lpm, num);
-	u32 len = lpm_len(node->head), end = f->start + f->bits, at, width;
+	u32 len, end = f->start + f->bits, at, width;
 	u64 room;
 
 	if (from >= f->to || to <= f->from)
@@ -46,6 +46,7 @@ static void fill(const struct filler *f, u32 num, u32 from, u32 to, u32 best)
 		put(f, from, to, best, 0);
 		return;
 	}
+	len = lpm_len(node->head);
 	width = len < end ? 1U << (end - len) : 1;
 	at = lpm_take(lpm_words(f->lpm, node, &room), f->start, f->bits) & ~(width - 1);
 	put(f, from, at, best, 0);
@@ -189,6 +190,7 @@ static void build(struct lpm *lpm, u32 num, u32 bits)
 /* The last node above `depth` with a table, or none (0). */
 static u32 last_table(const struct lpm *lpm, const struct lpm_path *path, u32 depth)
 {
+	depth = MIN(depth, path->table_cnt);
 	while (depth--)
 		if (lpm_bits(lpm_node(lpm, path->nums[depth])->head))
 			return path->nums[depth];
@@ -208,16 +210,26 @@ static u32 cover(const struct lpm *lpm, const struct lpm_path *path, u32 depth)
 
 void lpm_refresh(struct lpm *lpm, const struct lpm_path *path, u32 depth, const u64 *words, u32 len)
 {
-	u32 num = cover(lpm, path, depth), width;
+	u32 num = cover(lpm, path, depth), best = 0, end, at, width;
+	const struct lpm_node *above;
 	struct filler f;
 
 	if (!num)
 		return;
 	f = filler_of(lpm, num, lpm_node(lpm, num)->head);
-	width = len < f.start + f.bits ? 1U << (f.start + f.bits - len) : 1;
-	f.from = lpm_take(words, f.start, f.bits) & ~(width - 1);
+	end = f.start + f.bits;
+	at = lpm_take(words, f.start, f.bits);
+	width = len < end ? 1U << (end - len) : 1;
+	f.from = at & ~(width - 1);
 	f.to = f.from + width;
-	fill(&f, num, 0, 1U << f.bits, 0);
+	/* from the link on below which it changed */
+	for (u32 i = depth; path->nums[i - 1] != num && !best; i--)
+		if (!(lpm_node(lpm, path->nums[i - 1])->head & LPM_IM))
+			best = path->nums[i - 1];
+	above = lpm_node(lpm, path->nums[depth - 1]);
+	width = 1U << (end - lpm_len(above->head) - 1);
+	at &= ~(width - 1);
+	fill(&f, above->child[lpm_bit(words, lpm_len(above->head))], at, at + width, best);
 }
 
 void lpm_count(struct lpm *lpm, const struct lpm_path *path, u32 depth, u32 len, s32 more)

@@ -26,7 +26,7 @@ enum {
 };
 
 /* How much of a walk the compiler knows. */
-enum width { WIDTH_SHORT, WIDTH_ONE, WIDTH_TWO, WIDTH_ANY };
+enum width { WIDTH_SHORT, WIDTH_FOUR, WIDTH_ONE, WIDTH_TWO, WIDTH_ANY };
 
 static struct lpm *to_lpm(const struct map *map)
 {
@@ -116,9 +116,12 @@ static inline __attribute__((always_inline)) bool read_key_width(
 	u32 half, halves = width == WIDTH_TWO ? 4 : 2;
 
 	memcpy(&ret_key->len, key, sizeof(u32));
-	if (width == WIDTH_SHORT) {
+	if (width == WIDTH_SHORT || width == WIDTH_FOUR) {
 		half = 0;
-		memcpy(&half, data, lpm->data_size);
+		if (width == WIDTH_FOUR)
+			memcpy(&half, data, LPM_SHORT);
+		else
+			memcpy(&half, data, lpm->data_size);
 		ret_key->words[0] = (u64)be32toh(half) << 32;
 	} else if (width == WIDTH_ANY) {
 		ret_key->words[lpm->word_cnt - 1] = 0;
@@ -152,7 +155,7 @@ static inline bool differ(u64 a, u64 b, u32 cnt)
 static inline __attribute__((always_inline)) bool begins(const struct lpm *lpm,
 	const struct lpm_node *node, const u64 *words, u32 len, u32 word, enum width width)
 {
-	if (width == WIDTH_SHORT)
+	if (width == WIDTH_SHORT || width == WIDTH_FOUR)
 		return !differ((u64)map_load(&node->first) << 32, words[0], len);
 	if (width == WIDTH_ONE)
 		return !differ(lpm_load(&node->words[0]), words[0], len);
@@ -249,6 +252,11 @@ static void *lookup_short(struct map *map, const void *key, u32 cpu)
 	return lookup_width(map, key, WIDTH_SHORT);
 }
 
+static void *lookup_four(struct map *map, const void *key, u32 cpu)
+{
+	return lookup_width(map, key, WIDTH_FOUR);
+}
+
 static void *lookup_one(struct map *map, const void *key, u32 cpu)
 {
 	return lookup_width(map, key, WIDTH_ONE);
@@ -269,6 +277,7 @@ static map_lookup_fn lookup_fn(const struct map *map)
 	const struct lpm *lpm = to_lpm(map);
 
 	switch (lpm->data_size) {
+	case 4: return lookup_four;
 	case 8: return lookup_one;
 	case 16: return lookup_two;
 	default: return lpm->word_cnt ? lookup_any : lookup_short;
@@ -283,14 +292,19 @@ static void *lookup(struct map *map, const void *key, u32 cpu)
 /* --- changes ----------------------------------------------------------------------------------- */
 
 /* Bits in which a node's prefix and the key's agree, up to the shorter of the two. */
-static u32 match_len(const struct lpm *lpm, const struct lpm_node *node, const struct lpm_key *key)
+static inline __attribute__((always_inline)) u32 match_len(const struct lpm *lpm,
+	const struct lpm_node *node, u64 head, const struct lpm_key *key, bool is_short)
 {
-	u32 limit = MIN(lpm_len(node->head), key->len), len;
-	u64 room, diff;
-	const u64 *words = lpm_words(lpm, node, &room);
+	u32 limit = MIN(lpm_len(head), key->len), len;
+	u64 diff = (u64)node->first << 32;
 
+	if (is_short) {
+		diff ^= key->words[0];
+		len = diff ? (u32)__builtin_clzll(diff) : limit;
+		return MIN(len, limit);
+	}
 	for (u32 i = 0; i * 64 < limit; i++) {
-		diff = words[i] ^ key->words[i];
+		diff = node->words[i] ^ key->words[i];
 		if (diff) {
 			len = i * 64 + (u32)__builtin_clzll(diff);
 			return MIN(len, limit);
@@ -310,25 +324,38 @@ static u32 *link_below(struct lpm *lpm, const struct lpm_path *path, u32 cnt, co
 	return &node->child[lpm_bit(words, lpm_len(node->head))];
 }
 
+static inline __attribute__((always_inline)) u32 *descend_width(struct lpm *lpm,
+	const struct lpm_key *key, struct lpm_path *ret_path, u32 *ret_matched, bool is_short)
+{
+	u32 *link = &lpm->root, cnt = 0, table_cnt = 0, matched = 0;
+	const u64 first = key->words[0];
+
+	while (*link) {
+		struct lpm_node *node = lpm_node(lpm, *link);
+		u64 head = node->head;
+		u32 len = lpm_len(head);
+
+		matched = match_len(lpm, node, head, key, is_short);
+		if (matched < len || len == key->len)
+			break;
+		ret_path->nums[cnt++] = *link;
+		if (lpm_bits(head))
+			table_cnt = cnt;
+		link = &node->child[is_short ? first >> (63 - len) & 1 : lpm_bit(key->words, len)];
+	}
+	ret_path->cnt = cnt;
+	ret_path->table_cnt = table_cnt;
+	*ret_matched = matched;
+	return link;
+}
+
 /* The nodes that are shorter than the key and prefixes of it. What follows is at the link, if anything, and
  * agrees with the key for ret_matched bits. */
 static u32 *descend(
 	struct lpm *lpm, const struct lpm_key *key, struct lpm_path *ret_path, u32 *ret_matched)
 {
-	u32 *link = &lpm->root;
-
-	ret_path->cnt = *ret_matched = 0;
-	while (*link) {
-		const struct lpm_node *node = lpm_node(lpm, *link);
-		u32 len = lpm_len(node->head);
-
-		*ret_matched = match_len(lpm, node, key);
-		if (*ret_matched < len || len == key->len)
-			break;
-		ret_path->nums[ret_path->cnt++] = *link;
-		link = link_below(lpm, ret_path, ret_path->cnt, key->words);
-	}
-	return link;
+	return lpm->word_cnt ? descend_width(lpm, key, ret_path, ret_matched, false)
+			     : descend_width(lpm, key, ret_path, ret_matched, true);
 }
 
 /* One more entry: -ENOENT if it had to exist, -ENOSPC if the map is full. */
@@ -498,6 +525,7 @@ static bool remove_locked(struct lpm *lpm, const struct lpm_key *key)
 	if ((node->child[0] && node->child[1]) || lpm_bits(node->head))
 		lpm_refresh(lpm, &path, path.cnt, key->words, key->len);
 	path.nums[path.cnt++] = num;
+	path.table_cnt = path.cnt;
 	for (; path.cnt; path.cnt--)
 		tidy(lpm, &path, path.cnt, key->words);
 	return true;

@@ -3,7 +3,7 @@
  * that was not used lately goes (lru.h). The first keeps values in slots and replaces by swapping them; the
  * second has an area a CPU, written in place.
  *
- * Room is taken before the bucket is locked. So an update may make an entry go and then find that it needs
+ * Room is taken while no bucket is locked. So an update may make an entry go and then find that it needs
  * no room: the slot it got is free then.
  */
 #include <errno.h>
@@ -18,7 +18,6 @@
 enum {
 	ENTRY_MAX = 4 << 20, /* bytes of key, value and overhead; Linux: KMALLOC_MAX_SIZE */
 	LINUX_OVERHEAD = 48,
-	CPU_ALL = UINT32_MAX, /* values of all CPUs at once */
 };
 
 struct lru_hash {
@@ -126,18 +125,13 @@ static int lock_with_room(struct lru_hash *hash, const void *key, u64 flags, u32
 	u32 num = 0;
 	int err;
 
-	if (flags != BPF_EXIST && !map_table_find(table, key)) {
-		num = map_lru_take(&hash->lru, cpu);
-		if (!num)
-			return -ENOMEM;
-	}
 	for (;;) {
 		*ret_entry = map_table_lock(table, key);
 		err = map_entry_check(ret_entry, flags);
 		if (err || ret_entry->num || num)
 			break;
 		map_table_unlock(table, ret_entry);
-		num = map_lru_take(&hash->lru, cpu);
+		num = map_lru_take(&hash->lru, cpu == MAP_CPU_USER ? 0 : cpu);
 		if (!num)
 			return -ENOMEM;
 	}
@@ -180,7 +174,7 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 
 static void put_values(struct lru_hash *hash, u32 num, const void *value, u32 cpu, bool is_new)
 {
-	if (cpu == CPU_ALL)
+	if (cpu == MAP_CPU_USER) /* all CPUs' values at once */
 		map_percpu_put_all(&hash->map, &hash->values, num, value);
 	else
 		map_percpu_put(&hash->map, &hash->values, num, cpu, value, is_new);
@@ -195,7 +189,7 @@ static int update_percpu(struct map *map, const void *key, const void *value, u6
 	int err = map_update_check(flags);
 
 	if (!err)
-		err = lock_with_room(hash, key, flags, cpu == CPU_ALL ? 0 : cpu, &entry, &num);
+		err = lock_with_room(hash, key, flags, cpu, &entry, &num);
 	if (err)
 		return err;
 	if (entry.num) {
@@ -278,12 +272,12 @@ static int take_out(struct map *map, const void *key, void *ret_value, u64 flags
 
 static int copy_in(struct map *map, const void *key, const void *value, u64 flags)
 {
-	return update(map, key, value, flags, 0);
+	return update(map, key, value, flags, MAP_CPU_USER);
 }
 
 static int copy_in_percpu(struct map *map, const void *key, const void *value, u64 flags)
 {
-	return update_percpu(map, key, value, flags, CPU_ALL);
+	return update_percpu(map, key, value, flags, MAP_CPU_USER);
 }
 
 static bool owns(const struct map *map, const void *addr, size_t len)

@@ -80,12 +80,10 @@ static void *lookup(struct map *map, const void *key, u32 cpu)
 	return num ? map_percpu_value(&hash->values, num, cpu) : NULL;
 }
 
-/* A slot's values: of one CPU, or of all when cpu is CPU_ALL. */
-enum { CPU_ALL = UINT32_MAX };
-
+/* A slot's values: of one CPU, or of all. */
 static void put_values(struct percpu_hash *hash, u32 num, const void *value, u32 cpu, bool is_new)
 {
-	if (cpu == CPU_ALL)
+	if (cpu == MAP_CPU_USER)
 		map_percpu_put_all(&hash->map, &hash->values, num, value);
 	else
 		map_percpu_put(&hash->map, &hash->values, num, cpu, value, is_new);
@@ -106,10 +104,10 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 	if (!err && entry.num) {
 		put_values(hash, entry.num, value, cpu, false);
 	} else if (!err) {
-		err = map_table_take(&hash->table, &entry, key, 0, &num);
+		err = map_table_take(&hash->table, &entry, key, MAP_CPU_USER, &num);
 		if (!err) {
 			put_values(hash, num, value, cpu, true);
-			map_table_link(&hash->table, &entry, num, 0);
+			map_table_link(&hash->table, &entry, num, MAP_CPU_USER);
 		}
 	}
 	map_table_unlock(&hash->table, &entry);
@@ -148,7 +146,7 @@ static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags
 
 static int copy_in(struct map *map, const void *key, const void *value, u64 flags)
 {
-	return update(map, key, value, flags, CPU_ALL);
+	return update(map, key, value, flags, MAP_CPU_USER);
 }
 
 static bool owns(const struct map *map, const void *addr, size_t len)

@@ -50,7 +50,8 @@ int map_table_init(
 	buckets_len = ROUND_UP(buckets * sizeof(struct map_bucket), MAP_CACHE_LINE);
 	slots_len = ROUND_UP((u64)table->slot_cnt * table->slot_len, MAP_CACHE_LINE);
 	free_len = ROUND_UP((u64)table->slot_cnt * sizeof(u32), MAP_CACHE_LINE);
-	table->mem_len = buckets_len + slots_len + free_len + (u64)inst->cpu_cnt * MAP_CACHE_LINE;
+	table->mem_len = buckets_len + slots_len + free_len +
+			 ((u64)inst->cpu_cnt + 1) * MAP_CACHE_LINE;
 	table->mem = mem_pages(table->mem_len, attr->flags & BPF_F_NO_PREALLOC);
 	if (!table->mem)
 		return -ENOMEM;
@@ -69,9 +70,22 @@ void map_table_done(struct map_table *table)
 	table->mem = NULL;
 }
 
-static u32 *spare(const struct map_table *table, u32 cpu)
+static u32 *spare_of(const struct map_table *table, u32 cpu)
 {
-	return (u32 *)(table->spares + (u64)(cpu % table->cpu_cnt) * MAP_CACHE_LINE);
+	return (u32 *)(table->spares + (u64)MIN(cpu, table->cpu_cnt) * MAP_CACHE_LINE);
+}
+
+/* Puts a slot into the spare's place and gives what was there, either may be 0. A CPU's is touched by its program
+ * alone. */
+static u32 swap_spare(const struct map_table *table, u32 cpu, u32 num)
+{
+	u32 *spare = spare_of(table, cpu), old;
+
+	if (cpu == MAP_CPU_USER)
+		return __atomic_exchange_n(spare, num, __ATOMIC_ACQ_REL);
+	old = *spare;
+	*spare = num;
+	return old;
 }
 
 /* A slot from the stack of freed ones, or one never used; waits for one if need be. */
@@ -120,7 +134,7 @@ struct map_entry map_table_lock(struct map_table *table, const void *key)
 	struct map_bucket *bucket = &table->buckets[entry.place.bucket];
 	struct map_slot *slot;
 
-	map_lock(&bucket->lock);
+	map_bucket_lock(bucket);
 	entry.link = &bucket->head;
 	for (; (entry.num = *entry.link); entry.link = &slot->next) {
 		slot = map_table_slot(table, entry.num);
@@ -130,18 +144,14 @@ struct map_entry map_table_lock(struct map_table *table, const void *key)
 	return entry;
 }
 
-void map_table_unlock(struct map_table *table, const struct map_entry *entry)
-{
-	map_unlock(&table->buckets[entry->place.bucket].lock);
-}
-
 u32 map_table_find_locked(struct map_table *table, struct map_place place, const void *key)
 {
-	u32 *lock = &table->buckets[place.bucket].lock, num;
+	struct map_bucket *bucket = &table->buckets[place.bucket];
+	u32 num;
 
-	map_lock(lock);
+	map_bucket_lock(bucket);
 	num = map_chain_find(table, place, key);
-	map_unlock(lock);
+	map_bucket_unlock(bucket);
 	return num;
 }
 
@@ -171,7 +181,7 @@ int map_table_take(struct map_table *table, const struct map_entry *entry, const
 	u32 num = 0;
 
 	if (entry->num)
-		num = __atomic_exchange_n(spare(table, cpu), 0, __ATOMIC_ACQ_REL);
+		num = swap_spare(table, cpu, 0);
 	else if (!count_up(table))
 		return -E2BIG;
 	if (!num)
@@ -184,11 +194,11 @@ int map_table_take(struct map_table *table, const struct map_entry *entry, const
 /* The entry's slot leaves its chain; what its link says next is `next`. */
 static void replace_link(struct map_table *table, const struct map_entry *entry, u32 next)
 {
-	u32 *seq = &table->buckets[entry->place.bucket].seq;
+	u32 *state = &table->buckets[entry->place.bucket].state;
 
-	map_store(seq, *seq + 1);
+	map_store(state, *state + MAP_BUCKET_STEP);
 	map_store(entry->link, next);
-	map_store(seq, *seq + 1);
+	map_store(state, *state + MAP_BUCKET_STEP);
 }
 
 void map_table_link(struct map_table *table, const struct map_entry *entry, u32 num, u32 cpu)
@@ -203,7 +213,7 @@ void map_table_link(struct map_table *table, const struct map_entry *entry, u32 
 		return;
 	}
 	replace_link(table, entry, num);
-	old = __atomic_exchange_n(spare(table, cpu), entry->num, __ATOMIC_ACQ_REL);
+	old = swap_spare(table, cpu, entry->num);
 	if (old)
 		map_table_push(table, old);
 }
@@ -259,9 +269,9 @@ int map_table_next_key(struct map_table *table, const void *key, void *ret_next)
 	for (; bucket <= table->bucket_mask; bucket++) {
 		if (!map_load(&table->buckets[bucket].head))
 			continue;
-		map_lock(&table->buckets[bucket].lock);
+		map_bucket_lock(&table->buckets[bucket]);
 		err = copy_key(table, table->buckets[bucket].head, ret_next);
-		map_unlock(&table->buckets[bucket].lock);
+		map_bucket_unlock(&table->buckets[bucket]);
 		if (!err)
 			return 0;
 	}
@@ -277,7 +287,7 @@ int map_table_bucket_keys(
 
 	if (bucket > table->bucket_mask)
 		return -ENOENT;
-	map_lock(&table->buckets[bucket].lock);
+	map_bucket_lock(&table->buckets[bucket]);
 	for (num = table->buckets[bucket].head; num;) {
 		if (cnt == cap) {
 			err = -ENOSPC;
@@ -287,7 +297,7 @@ int map_table_bucket_keys(
 			table->key_size);
 		num = map_table_slot(table, num)->next;
 	}
-	map_unlock(&table->buckets[bucket].lock);
+	map_bucket_unlock(&table->buckets[bucket]);
 	if (!err)
 		*ret_cnt = cnt;
 	return err;

@@ -2,20 +2,23 @@
  * The chained hash table under the hash maps: buckets and slots in one stretch of memory, linked by
  * index. Lookups take no lock; changes lock one bucket.
  *
- *   memory:  | buckets (16 bytes each) | slots, number 0 unused | stack of free slots | spares |
+ *   memory:  | buckets (8 bytes each) | slots, number 0 unused | stack of free slots | spares |
  *   slot:    | next 4 | hash 4 | key, rounded up to 8 | what the map adds |
  *
  * Invariants
  * 1. A slot is filled before it is linked, and its hash is written last: a reader that sees the hash
  *    sees the key and the value that belong to it. So what a lookup finds was in the map.
- * 2. A slot leaves its chain (deleted or replaced) between two steps of the bucket's `seq`, which is odd
+ * 2. A bucket's `state` is a lock bit and a number, seq; only who holds the lock changes it, so that one atomic
+ *    operation opens a bucket. A slot leaves its chain (deleted or replaced) between two steps of seq, which is odd
  *    meanwhile. A reader may stand on a slot that left and was taken again, and go astray from there;
  *    then seq has moved since it began. So a lookup that finds nothing counts only if seq is even and
  *    did not move; else it looks again, and after LOOKUP_TRIES under the bucket's lock.
  * 3. An update that replaces puts the new slot where the old one was, with one store: a reader finds
  *    one of the two.
  * 4. Zeroed memory is an empty table: slot 0 does not exist and ends every chain.
- * 5. cnt <= max_entries; slot_cnt leaves spares for updates that replace, which hold two slots of a key
+ * 5. Each CPU has a spare slot for its next update that replaces, and only the program that runs on it takes it;
+ *    user space shares another.
+ * 6. cnt <= max_entries; slot_cnt leaves spares for updates that replace, which hold two slots of a key
  *    for a moment. Who finds no free slot waits for one: another update is about to give one back.
  */
 #ifndef MAPS_TABLE_H
@@ -28,13 +31,14 @@
 enum {
 	MAP_SLOT_LIVE = 1U << 31, /* in a slot's hash; a slot without it matches nothing */
 	MAP_LOOKUP_TRIES = 16,
+	MAP_CPU_USER = UINT32_MAX, /* in place of a CPU's number: user space */
 };
 
+enum { MAP_BUCKET_LOCKED = 1, MAP_BUCKET_STEP = 2 /* of seq */ };
+
 struct map_bucket {
-	u32 lock;
 	u32 head;
-	u32 seq;
-	u32 unused;
+	u32 state;
 };
 
 struct map_slot {
@@ -49,7 +53,7 @@ struct map_table {
 	struct map_bucket *buckets;
 	u8 *slots;
 	u32 *free_slots;
-	u8 *spares; /* a slot number a CPU, a cache line apart */
+	u8 *spares; /* a slot number a CPU, a cache line apart; the last is user space's */
 	u64 seed;
 	u32 bucket_mask;
 	u32 key_size;
@@ -110,6 +114,31 @@ static inline bool map_slot_is(
 	}
 }
 
+static inline void map_bucket_lock(struct map_bucket *bucket)
+{
+	u32 tries = 0, state = __atomic_load_n(&bucket->state, __ATOMIC_RELAXED);
+
+	while (unlikely(state & MAP_BUCKET_LOCKED) ||
+		unlikely(!__atomic_compare_exchange_n(&bucket->state, &state,
+			state | MAP_BUCKET_LOCKED, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
+		if (++tries % MAP_SPIN_MAX == 0)
+			sched_yield();
+		state = __atomic_load_n(&bucket->state, __ATOMIC_RELAXED);
+	}
+}
+
+static inline void map_bucket_unlock(struct map_bucket *bucket)
+{
+	map_store(&bucket->state, bucket->state & ~(u32)MAP_BUCKET_LOCKED);
+}
+
+/* Did no slot leave the bucket since its state was `before`? */
+static inline bool map_bucket_is_same(const struct map_bucket *bucket, u32 before)
+{
+	return !(before & MAP_BUCKET_STEP) &&
+	       !((map_load(&bucket->state) ^ before) & ~(u32)MAP_BUCKET_LOCKED);
+}
+
 /* The slot of a key in its chain, or 0. */
 static inline u32 map_chain_find(
 	const struct map_table *table, struct map_place place, const void *key)
@@ -132,13 +161,13 @@ u32 map_table_find_locked(struct map_table *table, struct map_place place, const
 static inline u32 map_table_find(struct map_table *table, const void *key)
 {
 	struct map_place place = map_table_place(table, key);
-	const u32 *seq = &table->buckets[place.bucket].seq;
+	const struct map_bucket *bucket = &table->buckets[place.bucket];
 	u32 num, before;
 
 	for (int i = 0; i < MAP_LOOKUP_TRIES; i++) {
-		before = map_load(seq);
+		before = map_load(&bucket->state);
 		num = map_chain_find(table, place, key);
-		if (likely(num || (!(before & 1) && map_load(seq) == before)))
+		if (likely(num || map_bucket_is_same(bucket, before)))
 			return num;
 	}
 	return map_table_find_locked(table, place, key);
@@ -163,40 +192,57 @@ static inline u64 map_key_pair(const void *key, u32 num)
 	return map_key_word(key, 2 * num) | (u64)map_key_word(key, 2 * num + 1) << 32;
 }
 
-static inline __attribute__((always_inline)) u32 map_table_find_len(
-	struct map_table *table, const void *key, u32 len)
+/* A key in registers, with its place. */
+struct map_short_key {
+	u64 low, high;
+	struct map_place place;
+};
+
+static inline __attribute__((always_inline)) struct map_short_key map_short_key(
+	const struct map_table *table, const void *key, u32 len)
 {
 	const u64 k0 = 0x9e3779b97f4a7c15, k1 = 0xd6e8feb86659fd93; /* those of hash_bytes */
 	const u64 low = len == 4 ? map_key_word(key, 0) : map_key_pair(key, 0);
 	const u64 high = len == 16 ? map_key_pair(key, 1) : 0;
 	u64 hash = hash_mix(table->seed ^ k0 ^ len ^ low, k1);
-	const struct map_bucket *bucket;
-	const struct map_slot *slot;
-	struct map_place place;
-	u32 num, before;
 
 	if (len == 16)
 		hash = hash_mix(hash ^ high, k1);
 	hash = hash_mix(hash ^ k1, k0);
-	place = (struct map_place){
-		(u32)hash & table->bucket_mask, (u32)(hash >> 32) | MAP_SLOT_LIVE};
-	bucket = &table->buckets[place.bucket];
+	return (struct map_short_key){
+		low, high, {(u32)hash & table->bucket_mask, (u32)(hash >> 32) | MAP_SLOT_LIVE}};
+}
+
+static inline __attribute__((always_inline)) bool map_slot_is_short(
+	const struct map_slot *slot, const struct map_short_key *key, u32 len)
+{
+	if (map_load(&slot->hash) != key->place.hash)
+		return false;
+	if (len == 4)
+		return map_load((const u32 *)slot->key) == key->low;
+	return __atomic_load_n(&slot->key[0], __ATOMIC_ACQUIRE) == key->low &&
+	       (len == 8 || __atomic_load_n(&slot->key[1], __ATOMIC_ACQUIRE) == key->high);
+}
+
+static inline __attribute__((always_inline)) u32 map_table_find_len(
+	struct map_table *table, const void *key, u32 len)
+{
+	const struct map_short_key in = map_short_key(table, key, len);
+	const struct map_bucket *bucket = &table->buckets[in.place.bucket];
+	const struct map_slot *slot;
+	u32 num, before;
+
 	for (int i = 0; i < MAP_LOOKUP_TRIES; i++) {
-		before = map_load(&bucket->seq);
+		before = map_load(&bucket->state);
 		for (num = map_load(&bucket->head); num; num = map_load(&slot->next)) {
 			slot = map_table_slot(table, num);
-			if (map_load(&slot->hash) != place.hash)
-				continue;
-			if (len == 4 ? map_load((const u32 *)slot->key) == low
-				     : __atomic_load_n(&slot->key[0], __ATOMIC_ACQUIRE) == low &&
-						(len == 8 || __atomic_load_n(&slot->key[1],
-								     __ATOMIC_ACQUIRE) == high))
+			if (map_slot_is_short(slot, &in, len))
 				return num;
 		}
-		if (likely(!(before & 1) && map_load(&bucket->seq) == before))
+		if (likely(map_bucket_is_same(bucket, before)))
 			return 0;
 	}
-	return map_table_find_locked(table, place, key);
+	return map_table_find_locked(table, in.place, key);
 }
 
 static inline void *map_table_value(const struct map_table *table, u32 num)
@@ -213,7 +259,36 @@ struct map_entry {
 };
 
 struct map_entry map_table_lock(struct map_table *table, const void *key);
-void map_table_unlock(struct map_table *table, const struct map_entry *entry);
+
+/* The same for keys of 4, 8 or 16 bytes, a number known at compile time; 0: of any length. */
+static inline __attribute__((always_inline)) struct map_entry map_table_lock_len(
+	struct map_table *table, const void *key, u32 len)
+{
+	struct map_short_key in = {0};
+	struct map_bucket *bucket;
+	struct map_entry entry;
+	struct map_slot *slot;
+
+	if (!len)
+		return map_table_lock(table, key);
+	in = map_short_key(table, key, len);
+	entry.place = in.place;
+	bucket = &table->buckets[in.place.bucket];
+	map_bucket_lock(bucket);
+	entry.link = &bucket->head;
+	for (; (entry.num = *entry.link); entry.link = &slot->next) {
+		slot = map_table_slot(table, entry.num);
+		if (map_slot_is_short(slot, &in, len))
+			break;
+	}
+	return entry;
+}
+
+static inline void map_table_unlock(struct map_table *table, const struct map_entry *entry)
+{
+	map_bucket_unlock(&table->buckets[entry->place.bucket]);
+}
+
 /* Of the three flags of an update: -EINVAL, -EEXIST, -ENOENT. */
 int map_update_check(u64 flags);
 int map_entry_check(const struct map_entry *entry, u64 flags);

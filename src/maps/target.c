@@ -275,13 +275,13 @@ static int fd_in_hash(
 	if (entry.num && flags == BPF_NOEXIST)
 		err = -EEXIST;
 	if (!err)
-		err = map_table_take(&targets->table, &entry, key, 0, &num);
+		err = map_table_take(&targets->table, &entry, key, MAP_CPU_USER, &num);
 	if (!err) {
 		if (entry.num)
 			old = ((struct map_target *)map_table_value(&targets->table, entry.num))
 				      ->prog;
 		store_target(map_table_value(&targets->table, num), &target);
-		map_table_link(&targets->table, &entry, num, 0);
+		map_table_link(&targets->table, &entry, num, MAP_CPU_USER);
 	}
 	map_table_unlock(&targets->table, &entry);
 	if (old)

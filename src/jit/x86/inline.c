@@ -1,7 +1,7 @@
 /*
  * Helpers without their call: the number of the CPU, and lookups in a map that is known. An element of an array
  * is a comparison and an address, because the elements of a map stay where they are; other types are asked for
- * their lookup, which is called without the way through the helper.
+ * their lookup, which is called without the way through the helper, as are update and delete.
  */
 #include "core/inst.h"
 #include "core/map.h"
@@ -79,13 +79,31 @@ static bool lookup(struct jit *jit, const struct map *map)
 	return true;
 }
 
+/* The map's own update or delete; fn gives an int. */
+static bool change(struct jit *jit, const void *fn, enum x86_reg cpu)
+{
+	if (cpu != RAX)
+		x86_load(&jit->out, 4, cpu, run_cpu);
+	x86_call_address(jit, fn);
+	x86_movsx_rr(&jit->out, 4, true, RAX, RAX);
+	return true;
+}
+
 bool x86_inline_helper(struct jit *jit, const struct hlp_proto *proto)
 {
+	const struct map *map;
+
 	switch (proto->id) {
 	case BPF_FUNC_get_smp_processor_id: x86_load(&jit->out, 4, RAX, run_cpu); return true;
 	case BPF_FUNC_map_lookup_elem:
 		return proto->ret == HLP_RET_MAP_VALUE_OR_NULL && jit->maps[BPF_REG_1] &&
 		       lookup(jit, jit->maps[BPF_REG_1]);
+	case BPF_FUNC_map_update_elem:
+		map = jit->maps[BPF_REG_1];
+		return map && change(jit, (const void *)(uintptr_t)map->ops->update, R8);
+	case BPF_FUNC_map_delete_elem:
+		map = jit->maps[BPF_REG_1];
+		return map && change(jit, (const void *)(uintptr_t)map->ops->remove, RAX);
 	default: return false;
 	}
 }
