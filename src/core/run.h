@@ -14,6 +14,7 @@
 struct skep;
 struct prog;
 struct prog_code;
+struct net_skb;
 struct run;
 
 /* A helper: five arguments in r1-r5, the CPU's state, the result for r0. */
@@ -97,7 +98,8 @@ struct run {
 	struct run_region regions[RUN_REGION_MAX];
 	u32 region_cnt;
 	bool ctx_is_memory; /* the context is the caller's own: no helper may take it for its type's */
-	u64 budget;	    /* instructions left; 0: unlimited */
+	const struct net_skb *skb; /* the context, where ld_abs may look into it; else NULL */
+	u64 budget;		   /* instructions left; 0: unlimited */
 	struct run_fault fault;
 };
 

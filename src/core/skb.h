@@ -9,6 +9,9 @@
 #ifndef CORE_SKB_H
 #define CORE_SKB_H
 
+#include <errno.h>
+#include <linux/filter.h>
+
 #include "base/types.h"
 #include "core/run.h"
 
@@ -20,8 +23,8 @@ enum {
 
 struct net_skb {
 	u8 *data;
-	u32 len; /* bytes */
-	u32 mac_len;
+	u32 len;     /* bytes */
+	u32 mac_len; /* of the link layer's header, which ends at network */
 	u8 *head;
 	u32 cap;      /* bytes from head */
 	u32 pkt_type; /* PACKET_HOST … of <linux/if_packet.h> */
@@ -48,7 +51,33 @@ struct net_skb {
 	u32 remote_ip6[4], local_ip6[4];
 	u32 remote_port, local_port;
 	u8 *flow_keys; /* struct bpf_flow_keys, for flow dissectors */
+	u8 *network;   /* the network layer's header; NULL: not known */
 };
+
+/*
+ * What ld_abs and ld_ind load: len bytes (1, 2 or 4) in network order at off, which counts from data, or from a
+ * header where it is negative (SKF_NET_OFF, SKF_LL_OFF). -EFAULT: not in the packet, which ends the program.
+ * Source: bpf_skb_load_helper_* of Linux 6.18.
+ */
+static inline s64 skb_load(const struct net_skb *skb, s32 off, u32 len)
+{
+	const u8 *at = skb->data, *start = skb->data, *end = skb->data + skb->len;
+	s64 from = off;
+	u32 number = 0;
+
+	if (off < 0) {
+		if (off < SKF_LL_OFF || !skb->network)
+			return -EFAULT;
+		at = off >= SKF_NET_OFF ? skb->network : skb->network - skb->mac_len;
+		from -= off >= SKF_NET_OFF ? SKF_NET_OFF : SKF_LL_OFF;
+		start = skb->head;
+	}
+	if (from < start - at || from > end - at - (s64)len)
+		return -EFAULT;
+	for (u32 i = 0; i < len; i++)
+		number = number << 8 | at[from + i];
+	return number;
+}
 
 /* Checked mode: a socket filter reads the context, writes cb, and has no packet pointers. */
 static inline void skb_set_filter_regions(struct net_skb *skb, struct run *run)
@@ -57,6 +86,7 @@ static inline void skb_set_filter_regions(struct net_skb *skb, struct run *run)
 		.name = "cb", .start = (u8 *)skb->cb, .len = sizeof(skb->cb), .can_write = true};
 	run->regions[1] = (struct run_region){
 		.name = "ctx", .start = (u8 *)skb, .len = sizeof(*skb)};
+	run->skb = skb;
 	run->region_cnt = 2;
 }
 

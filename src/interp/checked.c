@@ -11,6 +11,7 @@
 
 #include "core/inst.h"
 #include "core/kfunc.h"
+#include "core/skb.h"
 #include "core/tail.h"
 #include "interp/access.h"
 #include "isa/isa.h"
@@ -88,6 +89,11 @@ struct machine {
 	do {                                                                                       \
 		if ((u64)(insn - code->insns) + 1 >= code->insn_cnt || insn[1].code)               \
 			UNKNOWN;                                                                   \
+	} while (0)
+#define PACKET_OF(p)                                                                               \
+	do {                                                                                       \
+		if (!run->skb || (p) != (u64)(uintptr_t)run->skb)                                  \
+			FAULT(ACCESS, .addr = (p), .len = 1);                                      \
 	} while (0)
 #define FUNC(n) run_func_of_insn(n)
 /* A callback may have failed, or thrown. */

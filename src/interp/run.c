@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "core/inst.h"
 #include "core/kfunc.h"
+#include "core/skb.h"
 #include "core/tail.h"
 #include "isa/isa.h"
 
@@ -45,6 +46,7 @@ struct frame {
 #define ATOM(addr, len)	     ((void)0)
 #define READ_ATOM(addr, len) ((void)0)
 #define SECOND_SLOT	     ((void)0)
+#define PACKET_OF(p)	     ((void)0)
 #define FUNC(n)		     run_func_of_insn(n)
 /* A callback may have thrown. */
 #define CALL(proto)                                                                                \

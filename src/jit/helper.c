@@ -3,6 +3,7 @@
  * for a call by register, which only unverified programs have.
  */
 #include "base/bug.h"
+#include "core/skb.h"
 #include "jit/target.h"
 
 static const struct hlp_proto *find_helper(const struct skep *inst, u64 id)
@@ -22,6 +23,11 @@ const struct kfunc_proto *jit_kfunc(const struct jit *jit, s32 num)
 	if (!jit->inst || num < 0 || (u32)num >= jit->inst->kfunc_cnt)
 		return NULL;
 	return jit->inst->kfuncs[num];
+}
+
+s64 jit_load_packet(const struct net_skb *skb, s32 off, u32 len)
+{
+	return skb_load(skb, off, len);
 }
 
 static u64 no_helper(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)

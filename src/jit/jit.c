@@ -48,6 +48,8 @@ static u32 sub_end(const struct prog_code *code, u32 sub)
 
 static bool is_call(const struct bpf_insn *insn)
 {
+	if (BPF_CLASS(insn->code) == BPF_LD) /* packet loads ask C */
+		return BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND;
 	return BPF_CLASS(insn->code) == BPF_JMP && BPF_OP(insn->code) == BPF_CALL;
 }
 

@@ -88,6 +88,8 @@ const struct hlp_proto *jit_helper(const struct jit *jit, s32 id);
 const struct kfunc_proto *jit_kfunc(const struct jit *jit, s32 num);
 /* The function of a helper's number, never NULL: code calls it for a call by register. */
 hlp_fn jit_find_helper(const struct skep *inst, u64 id);
+/* skb_load() for code to call. */
+s64 jit_load_packet(const struct net_skb *skb, s32 off, u32 len);
 /* Can all of the code reach addr with a signed distance of 32 bits? */
 bool jit_is_near(const struct jit *jit, const void *addr);
 

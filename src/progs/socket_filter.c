@@ -144,6 +144,7 @@ static int init_skb(struct net_skb *ret_skb, u8 *buf, const struct prog_test_run
 		.data = buf + SKB_HEADROOM + ETH_HLEN,
 		.len = len,
 		.mac_len = ETH_HLEN,
+		.network = buf + SKB_HEADROOM + ETH_HLEN,
 		.pkt_type = pkt_type(frame),
 		.protocol = proto,
 		.ifindex = LOOPBACK_IFINDEX,

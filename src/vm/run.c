@@ -20,6 +20,7 @@ struct run *vm_run_get(struct skep *inst, u32 cpu)
 
 	pthread_mutex_lock(&run->lock);
 	run->region_cnt = 0;
+	run->skb = NULL;
 	return run;
 }
 

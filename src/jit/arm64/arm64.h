@@ -60,6 +60,8 @@ void a64_end_boundary(struct jit *jit, s32 slot);
 
 /* call.c: every form of call. */
 void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+/* ld_abs, ld_ind */
+void a64_load_packet(struct jit *jit, const struct bpf_insn *insn);
 
 /* atomic.c: atomic instructions, with the large system extensions where the host has them. */
 void a64_emit_atomic(struct jit *jit, const struct bpf_insn *insn);

@@ -125,3 +125,25 @@ void a64_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 	else
 		call_proto(jit, proto);
 }
+
+void a64_load_packet(struct jit *jit, const struct bpf_insn *insn)
+{
+	const enum a64_reg r0 = a64_reg_of(BPF_REG_0);
+	struct buf *out = &jit->out;
+	u32 is_there;
+
+	if (BPF_MODE(insn->code) == BPF_IND)
+		a64_emit_add(out, false, X1, a64_reg_of(insn->src_reg), insn->imm);
+	else
+		a64_mov_ri(out, X1, (u32)insn->imm);
+	a64_mov_rr(out, true, X0, a64_reg_of(BPF_REG_6));
+	a64_mov_ri(out, X2, isa_access_len(insn));
+	call_address(jit, (const void *)(uintptr_t)jit_load_packet);
+	a64_mov_rr(out, true, r0, X0);
+	a64_alu(out, A64_SUBS, true, XZR, r0, XZR);
+	is_there = a64_bcc(out, A64_GE);
+	a64_mov_ri(out, r0, 0);
+	a64_drop_frame(jit);
+	a64_ret(out);
+	a64_patch(out, is_there, (u32)out->len);
+}

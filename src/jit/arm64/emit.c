@@ -339,6 +339,8 @@ static void emit_one(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 	case BPF_STX | BPF_MEM: a64_emit_mem(out, A64_STORE, len, src, dst, insn->off); break;
 	case BPF_ST | BPF_MEM: emit_store_imm(out, insn, dst); break;
 	case BPF_STX | BPF_ATOMIC: a64_emit_atomic(jit, insn); break;
+	case BPF_LD | BPF_ABS:
+	case BPF_LD | BPF_IND: a64_load_packet(jit, insn); break;
 	default: jit->err = -EINVAL;
 	}
 }

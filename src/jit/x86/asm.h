@@ -34,6 +34,7 @@ enum x86_cc {
 	X86_NE = 0x5,
 	X86_BE = 0x6,
 	X86_A = 0x7,
+	X86_NS = 0x9,
 	X86_L = 0xc,
 	X86_GE = 0xd,
 	X86_LE = 0xe,

@@ -117,3 +117,26 @@ void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 	if (!(jit->features & JIT_FUSE) || !x86_inline_helper(jit, proto))
 		call_proto(jit, proto);
 }
+
+void x86_load_packet(struct jit *jit, const struct bpf_insn *insn)
+{
+	struct buf *out = &jit->out;
+	u32 is_there;
+
+	if (BPF_MODE(insn->code) == BPF_IND) {
+		x86_mov_rr(out, false, RSI, x86_reg_of(insn->src_reg));
+		if (insn->imm)
+			x86_alu_ri(out, X86_ADD, false, RSI, insn->imm);
+	} else {
+		x86_mov_ri(out, RSI, (u32)insn->imm);
+	}
+	x86_mov_rr(out, true, RDI, x86_reg_of(BPF_REG_6));
+	x86_mov_ri(out, RDX, isa_access_len(insn));
+	x86_call_address(jit, (const void *)(uintptr_t)jit_load_packet);
+	x86_test_rr(out, true, RAX, RAX);
+	is_there = x86_jcc8(out, X86_NS);
+	x86_alu_rr(out, X86_XOR, false, RAX, RAX);
+	x86_drop_frame(jit);
+	x86_ret(out);
+	x86_here8(out, is_there);
+}

@@ -299,6 +299,8 @@ static void emit_one(struct jit *jit, u32 idx)
 	case BPF_STX | BPF_MEM: x86_store(out, isa_access_len(insn), dst_mem, src_mem.base); break;
 	case BPF_ST | BPF_MEM: x86_store_imm(out, isa_access_len(insn), dst_mem, insn->imm); break;
 	case BPF_STX | BPF_ATOMIC: emit_atomic(jit, insn); break;
+	case BPF_LD | BPF_ABS:
+	case BPF_LD | BPF_IND: x86_load_packet(jit, insn); break;
 	default: jit->err = -EINVAL;
 	}
 }

@@ -77,5 +77,7 @@ void x86_end_boundary(struct jit *jit, struct x86_mem slot);
 
 /* call.c: every form of call. */
 void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+/* ld_abs, ld_ind */
+void x86_load_packet(struct jit *jit, const struct bpf_insn *insn);
 
 #endif

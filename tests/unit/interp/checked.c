@@ -219,7 +219,7 @@ static void programs_that_do_not_end_well(void **state)
 		{"ja +1\nlddw %r0, 1\nexit", 0, RUN_FAULT_INSN, 2},
 		{"call local +1000000\nexit", 0, RUN_FAULT_INSN, 0},
 		{"f: call local f\nexit", 0, RUN_FAULT_DEPTH, 0},
-		{"ldabsw 0\nexit", 0, RUN_FAULT_INSN, 0},
+		{"ldabsw 0\nexit", 0, RUN_FAULT_ACCESS, 0, 1},
 		{"call kfunc 1, +0\nexit", 0, RUN_FAULT_CALL, 0},
 		{"addr_space_cast %r1, %r1, 0, 1\nexit", 0, RUN_FAULT_INSN, 0},
 	};
