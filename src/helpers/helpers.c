@@ -46,6 +46,10 @@
 #define KEYED_MAPS                                                                                 \
 	(MAP(HASH) | MAP(ARRAY) | MAP(PERCPU_HASH) | MAP(PERCPU_ARRAY) | MAP(LRU_HASH) |           \
 		MAP(LRU_PERCPU_HASH) | MAP(LPM_TRIE))
+#define SOCK_MAPS (MAP(SOCKMAP) | MAP(SOCKHASH)) /* changed by some program types only */
+#define LOOKUP_MAPS                                                                                \
+	(KEYED_MAPS | SOCK_MAPS | MAP(ARRAY_OF_MAPS) | MAP(HASH_OF_MAPS) | MAP(XSKMAP) |           \
+		MAP(DEVMAP) | MAP(DEVMAP_HASH))
 
 /* BITS column */
 enum hlp_bits {

@@ -73,17 +73,35 @@ static int check_records(struct vf_env *env, const struct btf_subprog *subs, str
 	return 0;
 }
 
-/* A function with that tag is no ordinary one: nobody may call it, and it may not throw. */
-static int refuse_exceptions(struct vf_env *env)
+/*
+ * The function that exceptions end in, named by a tag on the program's first one.
+ */
+int vf_btf_exception_callback(struct vf_env *env, u32 *ret_start)
 {
 	static const char tag[] = "exception_callback:";
 	const struct btf_obj *btf = env->params->btf;
-	u32 id;
+	const char *name;
+	u32 id, second, func;
 
+	*ret_start = 0;
 	if (!env->func_info_cnt ||
 		btf_find_decl_tag(btf, env->func_info[0].type_id, -1, tag, 0, &id))
 		return 0;
-	return vf_complain(env, VF_C_UNSUPPORTED_EXCEPTIONS, btf_type_name(btf, id) + strlen(tag));
+	if (!btf_find_decl_tag(btf, env->func_info[0].type_id, -1, tag, id, &second))
+		return vf_complain(env, VF_C_THROW_TAGS);
+	name = btf_type_name(btf, id) + strlen(tag);
+	if (btf_find(btf, name, BTF_KIND_FUNC, &func))
+		return vf_complain(env, VF_C_THROW_NAME, name);
+	if (btf_func_linkage(btf_type_at(btf, func)) != BTF_FUNC_GLOBAL)
+		return vf_complain(env, VF_C_THROW_STATIC, name);
+	for (u32 i = 0; i < env->func_info_cnt; i++) {
+		if (env->func_info[i].type_id != func)
+			continue;
+		*ret_start = env->func_info[i].insn_off;
+		if (!*ret_start)
+			return vf_complain(env, VF_C_THROW_MAIN);
+	}
+	return *ret_start ? 0 : vf_complain(env, VF_C_THROW_FUNC);
 }
 
 int vf_btf_check(struct vf_env *env)
@@ -106,5 +124,5 @@ int vf_btf_check(struct vf_env *env)
 		name_subs(env);
 	buf_done(&log);
 	vf_free(env, subs, len);
-	return err ? err : refuse_exceptions(env);
+	return err;
 }

@@ -102,9 +102,44 @@ static int check_map(struct vf_env *env, const struct hlp_proto *hlp, const stru
 	return 0;
 }
 
+static bool is_sock_map(const struct map *map)
+{
+	return map && (map->type->type == BPF_MAP_TYPE_SOCKMAP ||
+			      map->type->type == BPF_MAP_TYPE_SOCKHASH);
+}
+
+/* Sockets are put into maps where nobody holds their lock. */
+static bool may_change(struct vf_env *env, const struct hlp_proto *hlp, const struct map *map)
+{
+	if (!is_sock_map(map) ||
+		(hlp->id != BPF_FUNC_map_update_elem && hlp->id != BPF_FUNC_map_delete_elem))
+		return true;
+	switch (env->type->type) {
+	case BPF_PROG_TYPE_SOCK_OPS:
+		if (hlp->id == BPF_FUNC_map_delete_elem)
+			return true;
+		break;
+	case BPF_PROG_TYPE_TRACING:
+		if (env->params->expected_attach_type == BPF_TRACE_ITER)
+			return true;
+		break;
+	case BPF_PROG_TYPE_SOCKET_FILTER:
+	case BPF_PROG_TYPE_SCHED_CLS:
+	case BPF_PROG_TYPE_SCHED_ACT:
+	case BPF_PROG_TYPE_XDP:
+	case BPF_PROG_TYPE_SK_REUSEPORT:
+	case BPF_PROG_TYPE_FLOW_DISSECTOR:
+	case BPF_PROG_TYPE_SK_LOOKUP: return true;
+	default: break;
+	}
+	vf_note(env, "cannot update sockmap in this context\n");
+	return false;
+}
+
 static int check_map_type(struct vf_env *env, const struct hlp_proto *hlp, const struct map *map)
 {
-	if (map && hlp->maps && !(hlp->maps & 1ull << map->type->type))
+	if (map && hlp->maps &&
+		(!(hlp->maps & 1ull << map->type->type) || !may_change(env, hlp, map)))
 		return vf_complain(
 			env, VF_C_HELPER_MAP, map->type->type, name_of(hlp->id), hlp->id);
 	return 0;
@@ -178,12 +213,6 @@ static bool is_array(const struct map *map)
 {
 	return map->type->type == BPF_MAP_TYPE_ARRAY ||
 	       map->type->type == BPF_MAP_TYPE_PERCPU_ARRAY;
-}
-
-static bool is_sock_map(const struct map *map)
-{
-	return map && (map->type->type == BPF_MAP_TYPE_SOCKMAP ||
-			      map->type->type == BPF_MAP_TYPE_SOCKHASH);
 }
 
 /* The caller owns what these return. */

@@ -131,6 +131,7 @@ int vf_callback_push(struct vf_env *env, u32 sub, const struct vf_callback *cb)
 	struct vf_state *st;
 	int err;
 
+	env->subs[sub].is_callback = true;
 	if (cb->is_async)
 		return push_async(env, sub, cb);
 	err = vf_explore_push(env, env->subs[sub].start, env->insn_idx, &st);
@@ -214,6 +215,6 @@ int vf_callback_return(struct vf_env *env, const struct vf_frame *callee)
 		return err;
 	if (r0->num.smin < callee->cb_min || r0->num.smax > callee->cb_max)
 		return vf_complain_range(
-			env, r0, callee->cb_min, callee->cb_max, "At callback return");
+			env, BPF_REG_0, callee->cb_min, callee->cb_max, "At callback return");
 	return 0;
 }

@@ -131,10 +131,10 @@ static int visit(struct walk *walk, u32 t)
 	}
 }
 
-static int walk_all(struct walk *walk)
+static int walk_all(struct walk *walk, u32 start)
 {
-	walk->state[0] = DISCOVERED;
-	walk->stack[walk->depth++] = 0;
+	walk->state[start] = DISCOVERED;
+	walk->stack[walk->depth++] = start;
 	while (walk->depth) {
 		u32 t = walk->stack[walk->depth - 1];
 		int ret = visit(walk, t);
@@ -203,7 +203,9 @@ int vf_cfg_check(struct vf_env *env)
 	int err = -ENOMEM;
 
 	if (walk.state && walk.stack)
-		err = walk_all(&walk);
+		err = walk_all(&walk, 0);
+	if (!err && env->exception_sub)
+		err = walk_all(&walk, env->subs[env->exception_sub].start);
 	if (!err)
 		err = check_reached(&walk);
 	if (!err)

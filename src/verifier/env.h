@@ -65,9 +65,11 @@ struct vf_sub {
 	bool changes_pkt; /* it or what it calls may move the packet */
 	bool is_global;	  /* verified on its own, from its BTF */
 	bool is_called, is_verified;
-	bool is_async;	/* called later, by a timer say */
-	bool may_sleep; /* it or what it calls may */
-	bool has_args;	/* args below are filled */
+	bool is_callback;  /* called by a helper or by a kernel function */
+	bool is_exception; /* what exceptions end in */
+	bool is_async;	   /* called later, by a timer say */
+	bool may_sleep;	   /* it or what it calls may */
+	bool has_args;	   /* args below are filled */
 	u8 arg_cnt;
 	struct vf_arg args[VF_ARG_CNT];
 	const char *name; /* "" without BTF */
@@ -90,6 +92,7 @@ struct vf_env {
 	struct vf_aux *aux;
 	struct vf_sub subs[PROG_SUB_MAX + 1]; /* one more: its start is insn_cnt */
 	u32 sub_cnt;
+	u32 exception_sub; /* what exceptions end in; 0: the cookie is the program's result */
 	struct map *maps[PROG_MAP_MAX]; /* counted */
 	u32 map_cnt;
 	struct bpf_func_info *func_info;

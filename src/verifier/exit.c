@@ -6,6 +6,7 @@
 
 #include "btf/btf.h"
 #include "verifier/precision.h"
+#include "verifier/references.h"
 #include "verifier/step.h"
 
 /* What the target's type leaves to return; false: anything. */
@@ -63,53 +64,62 @@ static bool is_within(const struct vf_env *env, const struct vf_reg *r0, struct 
 	return r0->num.smin >= range.min && r0->num.smax <= range.max;
 }
 
-int vf_complain_range(
-	struct vf_env *env, const struct vf_reg *r0, s32 min, s32 max, const char *when)
+int vf_complain_range(struct vf_env *env, u32 regno, s32 min, s32 max, const char *when)
 {
+	const struct vf_reg *reg = &vf_regs(env)[regno];
 	struct buf text = BUF_INIT;
 	int err;
 
-	if (r0->num.smin > INT64_MIN)
-		buf_printf(&text, " smin=%" PRId64, r0->num.smin);
-	if (r0->num.smax < INT64_MAX)
-		buf_printf(&text, " smax=%" PRId64, r0->num.smax);
+	if (reg->num.smin > INT64_MIN)
+		buf_printf(&text, " smin=%" PRId64, reg->num.smin);
+	if (reg->num.smax < INT64_MAX)
+		buf_printf(&text, " smax=%" PRId64, reg->num.smax);
 	if (!text.len)
 		buf_str(&text, " unknown scalar value");
-	err = vf_complain(env, VF_C_EXIT_RANGE, when, buf_text(&text), min, max);
+	err = vf_complain(env, VF_C_EXIT_RANGE, when, regno, buf_text(&text), min, max);
 	buf_done(&text);
 	return err;
 }
 
-int vf_exit_check(struct vf_env *env)
+int vf_exit_check(struct vf_env *env, u32 regno)
 {
-	const struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
-	const struct vf_frame *frame = vf_top(env->cur);
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+	const struct vf_frame *frame = env->cur->frames[0];
 	const char *when = "At program exit";
+	bool is_function = frame->sub && !frame->is_exception;
 	struct ctx_ret range;
 	int err;
 
-	if (!frame->sub && returns_nothing(env))
+	if (!is_function && returns_nothing(env))
 		return 0;
-	err = vf_reg_read(env, BPF_REG_0);
+	err = vf_reg_read(env, regno);
 	if (err)
 		return err;
 	if (frame->is_async) {
 		when = "At async callback return";
 		range = (struct ctx_ret){.min = frame->cb_min, .max = frame->cb_max};
-	} else if (frame->sub) {
-		if (!vf_is_scalar(r0))
-			return vf_complain(env, VF_C_EXIT_SUB, vf_kind_str(r0));
+	} else if (is_function) {
+		if (!vf_is_scalar(reg))
+			return vf_complain(env, VF_C_EXIT_SUB, regno, vf_kind_str(reg));
 		return 0;
 	} else if (!range_of(env, &range)) {
 		return 0;
 	}
-	if (!vf_is_scalar(r0))
-		return vf_complain(env, VF_C_EXIT_KIND, when, vf_kind_str(r0));
-	err = vf_mark_precise(env, BPF_REG_0);
+	if (!vf_is_scalar(reg))
+		return vf_complain(env, VF_C_EXIT_KIND, when, regno, vf_kind_str(reg));
+	err = vf_mark_precise(env, regno);
 	if (err)
 		return err;
-	if (frame->is_async ? r0->num.smin < range.min || r0->num.smax > range.max
-			    : !is_within(env, r0, range))
-		return vf_complain_range(env, r0, range.min, range.max, when);
+	if (frame->is_async ? reg->num.smin < range.min || reg->num.smax > range.max
+			    : !is_within(env, reg, range))
+		return vf_complain_range(env, regno, range.min, range.max, when);
 	return 0;
+}
+
+int vf_throw_check(struct vf_env *env)
+{
+	/* without a function for it, the cookie is what the program returns */
+	int err = env->exception_sub ? 0 : vf_exit_check(env, BPF_REG_1);
+
+	return err ? err : vf_ref_check_leaks(env, true, true, "bpf_throw");
 }

@@ -197,6 +197,11 @@ static int enter(struct vf_env *env, u32 sub_no)
 	}
 	vf_note(env, "Validating %s() func#%u...\n", sub->name, sub_no);
 	err = vf_btf_args(env, sub_no);
+	if (!err && sub->is_exception) {
+		frame->is_exception = true;
+		if (sub->arg_cnt != 1 || sub->args[0].kind != VF_ARG_SCALAR)
+			return vf_complain(env, VF_C_THROW_ARGS);
+	}
 	for (u32 i = 0; i < sub->arg_cnt && !err; i++) {
 		struct vf_reg *reg = &frame->regs[BPF_REG_1 + i];
 
@@ -240,6 +245,10 @@ int vf_explore(struct vf_env *env)
 {
 	bool is_changed = true;
 	int err = explore_sub(env, 0);
+
+	/* nobody calls it, and it may always be needed */
+	if (env->exception_sub)
+		env->subs[env->exception_sub].is_called = true;
 
 	while (is_changed && !err) {
 		is_changed = false;

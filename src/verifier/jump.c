@@ -121,7 +121,8 @@ static int learn_pointers(struct vf_env *env, const struct bpf_insn *insn, struc
 		return 0;
 	if (BPF_SRC(insn->code) == BPF_X) {
 		if (!vf_is_scalar(src) && !vf_is_scalar(dst) &&
-			src->may_be_null != dst->may_be_null && (op == BPF_JEQ || op == BPF_JNE))
+			src->may_be_null != dst->may_be_null && src->kind != VF_BTF &&
+			dst->kind != VF_BTF && (op == BPF_JEQ || op == BPF_JNE))
 			equal_pointers(op == BPF_JEQ ? taken : fall, insn);
 		vf_packet_compare(env, insn, fall, taken);
 		return 0;

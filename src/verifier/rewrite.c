@@ -304,6 +304,8 @@ static int move_subs(struct plan *plan, struct vf_result *res)
 
 		if (start == plan->new_idx[env->subs[s + 1].start])
 			continue; /* never called */
+		if (s && s == env->exception_sub)
+			res->code.exception_sub = res->code.sub_cnt;
 		res->code.subs[res->code.sub_cnt++] = (struct prog_sub){
 			.start = start, .stack_depth = env->subs[s].stack_depth};
 		if (s < env->func_info_cnt) {

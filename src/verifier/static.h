@@ -13,6 +13,8 @@ struct map;
 /* btf_info.c: func_info refers to functions; then one record a subprogram, lines in order */
 int vf_btf_check_early(struct vf_env *env);
 int vf_btf_check(struct vf_env *env);
+/* Where the function starts that exceptions end in; 0: there is none. */
+int vf_btf_exception_callback(struct vf_env *env, u32 *ret_start);
 /* btf_args.c: what a global function's BTF says of its arguments; fills sub->args once */
 int vf_btf_args(struct vf_env *env, u32 sub);
 

@@ -216,7 +216,7 @@ static int leave(struct vf_env *env, bool *ret_print_state, enum vf_next *ret_ne
 		return err;
 	if (!env->cur->top) {
 		*ret_next = VF_NEXT_DONE;
-		return vf_exit_check(env);
+		return vf_exit_check(env, BPF_REG_0);
 	}
 	*ret_print_state = true;
 	return vf_return_sub(env);

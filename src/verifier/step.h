@@ -62,10 +62,12 @@ void vf_linked_sync(struct vf_state *st, const struct vf_reg *known, const struc
 int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn);
 int vf_call_sub(struct vf_env *env, const struct bpf_insn *insn);
 int vf_return_sub(struct vf_env *env);
-int vf_exit_check(struct vf_env *env);
-/* R0 is not in min..max `when` something ends: "At program exit". */
-int vf_complain_range(
-	struct vf_env *env, const struct vf_reg *r0, s32 min, s32 max, const char *when);
+/* The program, or a function that is verified on its own, ends with register regno as its result. */
+int vf_exit_check(struct vf_env *env, u32 regno);
+/* bpf_throw(R1): may it end here? If so the path does. */
+int vf_throw_check(struct vf_env *env);
+/* Register regno is not in min..max `when` something ends: "At program exit". */
+int vf_complain_range(struct vf_env *env, u32 regno, s32 min, s32 max, const char *when);
 /* tail_call.c: the place in the array before the call, what follows it after */
 int vf_tail_call_key(struct vf_env *env, const struct map *map);
 int vf_tail_call(struct vf_env *env);

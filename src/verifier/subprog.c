@@ -69,6 +69,22 @@ static int add_sub(struct vf_env *env, s64 start)
 	return 0;
 }
 
+static int add_exception_callback(struct vf_env *env)
+{
+	u32 start;
+	int err = vf_btf_exception_callback(env, &start);
+
+	if (err || !start)
+		return err;
+	err = add_sub(env, start);
+	if (err)
+		return err;
+	env->exception_sub = vf_sub_at(env, start);
+	env->subs[env->exception_sub].is_exception = true;
+	env->subs[env->exception_sub].is_callback = true;
+	return 0;
+}
+
 int vf_subs_find(struct vf_env *env)
 {
 	int err = add_sub(env, 0);
@@ -82,6 +98,8 @@ int vf_subs_find(struct vf_env *env)
 		else if (is_kfunc_call(insn))
 			err = vf_complain(env, VF_C_UNSUPPORTED_KFUNC, insn->imm);
 	}
+	if (!err)
+		err = add_exception_callback(env);
 	if (err)
 		return err;
 	env->subs[env->sub_cnt].start = env->insn_cnt;
@@ -144,6 +162,12 @@ static u32 own_depth(const struct vf_env *env, u32 sub)
 	return ROUND_UP(env->subs[sub].stack_depth, VF_CALL_DEPTH_STACK_UNIT);
 }
 
+/* Nothing of who calls it is on the stack: what is called later, and what exceptions end in. */
+static bool is_root(const struct vf_env *env, u32 sub)
+{
+	return !sub || env->subs[sub].is_async || env->subs[sub].is_exception;
+}
+
 static int callee_at(const struct vf_env *env, u32 insn_idx)
 {
 	const struct bpf_insn *insn = &env->insns[insn_idx];
@@ -154,7 +178,7 @@ static int callee_at(const struct vf_env *env, u32 insn_idx)
 		return -1;
 	sub = vf_sub_at(env, insn_idx + insn->imm + 1);
 	/* what is called later stands on a stack of its own */
-	return sub >= 0 && env->subs[sub].is_async && is_sub_pointer(insn) ? -1 : sub;
+	return sub >= 0 && is_root(env, sub) && is_sub_pointer(insn) ? -1 : sub;
 }
 
 /* One round of relaxation for each frame that may be nested is enough. */
@@ -163,7 +187,7 @@ static void measure(const struct vf_env *env, struct depth *depth)
 	for (u32 s = 0; s < env->sub_cnt; s++) {
 		depth->need[s] = own_depth(env, s);
 		depth->frames[s] = 1;
-		depth->before[s] = s && !env->subs[s].is_async ? -1 : 0;
+		depth->before[s] = is_root(env, s) ? 0 : -1;
 	}
 	for (u32 round = 0; round <= PROG_FRAME_MAX; round++) {
 		for (u32 s = 0, i = 0; s < env->sub_cnt; s++) {
@@ -209,11 +233,43 @@ static int complain_chain(struct vf_env *env, const struct depth *depth, u32 sub
 	return vf_complain(env, VF_C_STACK_SUM, frames, used);
 }
 
+/* A function that sub calls, or one that those call, makes a tail call. */
+static bool callees_tail_call(const struct vf_env *env, u32 sub, u32 depth)
+{
+	for (u32 i = env->subs[sub].start; depth && i < env->subs[sub + 1].start; i++) {
+		int callee = callee_at(env, i);
+
+		if (callee >= 0 && (env->subs[callee].has_tail_call ||
+					   callees_tail_call(env, callee, depth - 1)))
+			return true;
+	}
+	return false;
+}
+
+/* Exceptions may begin anywhere but in callbacks; the function that they end in is nobody's to call. */
+static int check_exceptions(struct vf_env *env)
+{
+	u32 cb = env->exception_sub;
+
+	if (!cb)
+		return 0;
+	for (u32 i = 0; i < env->insn_cnt; i++) {
+		if (is_sub_call(&env->insns[i]) && env->aux[i].is_seen &&
+			callee_at(env, i) == (int)cb)
+			return vf_complain(env, VF_C_THROW_CALLED, i);
+	}
+	return callees_tail_call(env, cb, PROG_FRAME_MAX) ? vf_complain(env, VF_C_THROW_TAIL_CALL)
+							  : 0;
+}
+
 int vf_stack_depth_check(struct vf_env *env)
 {
-	struct depth *depth = vf_alloc(env, sizeof(*depth));
-	int err = 0;
+	struct depth *depth;
+	int err = check_exceptions(env);
 
+	if (err)
+		return err;
+	depth = vf_alloc(env, sizeof(*depth));
 	if (!depth)
 		return -ENOMEM;
 	measure(env, depth);
@@ -225,7 +281,7 @@ int vf_stack_depth_check(struct vf_env *env)
 	if (err)
 		goto out;
 	for (u32 s = 0; s < env->sub_cnt && !err; s++) {
-		if (s && !env->subs[s].is_async)
+		if (!is_root(env, s))
 			continue;
 		if (depth->need[s] > PROG_STACK_MAX || depth->frames[s] > PROG_FRAME_MAX)
 			err = complain_chain(env, depth, s);

@@ -238,26 +238,6 @@ static bool has_no_entries(u32 type)
 	}
 }
 
-/* Whether the engine knows the type at all: a map of a type without a row is refused with EINVAL
- * whatever its sizes are, so every plausible pair of sizes is tried. */
-static bool has_map_type(u32 type)
-{
-	static const u32 sizes[][3] = {{4, 4, 1}, {0, 0, 4096}, {0, 4, 1}, {8, 8, 1}, {4, 8, 1}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		LIBBPF_OPTS(bpf_map_create_opts, opts,
-			.map_flags = type == BPF_MAP_TYPE_LPM_TRIE ? BPF_F_NO_PREALLOC : 0);
-		int fd = bpf_map_create(
-			type, "probe", sizes[i][0], sizes[i][1], sizes[i][2], &opts);
-
-		if (fd >= 0) {
-			close(fd);
-			return true;
-		}
-	}
-	return false;
-}
-
 static void prepare_map(struct bpf_map *map)
 {
 	u32 type = bpf_map__type(map);
@@ -276,7 +256,7 @@ static void prepare_map(struct bpf_map *map)
 	/* .data, but not .data.mine, carries the object's name too */
 	is_plain_data = bpf_map__is_internal(map) && !strchr(bpf_map__name(map) + 1, '.');
 	snprintf(name, sizeof(name), "%s%s", is_plain_data ? OBJECT_NAME : "", bpf_map__name(map));
-	if (!has_map_type(type) || is_refused(name))
+	if (is_refused(name))
 		bpf_map__set_autocreate(map, false);
 }
 

@@ -69,6 +69,10 @@ static bool lookup(struct jit *jit, const struct map *map)
 			    map->obj.inst->cpu_cnt > 1 ? value_of(map, 1) - value_of(map, 0) : 0))
 			return true;
 		break;
+	/* what their lookup gives is no socket: the helper says that there is none */
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH:
+	case BPF_MAP_TYPE_XSKMAP: return false;
 	default: break;
 	}
 	fn = map->ops->lookup_fn ? map->ops->lookup_fn(map) : map->ops->lookup;

@@ -168,10 +168,6 @@ static void what_is_not_understood_is_called_unsupported(void **state)
 			{{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_task_pt_regs},
 				{BPF_JMP | BPF_EXIT}},
 			2, BPF_PROG_TYPE_XDP, VF_C_UNSUPPORTED_HELPER_ARG},
-		{"classic load",
-			{{BPF_ALU64 | BPF_MOV | BPF_X, 6, 1},
-				{BPF_LD | BPF_ABS | BPF_W, 0, 0, 0, 4}, {BPF_JMP | BPF_EXIT}},
-			3, BPF_PROG_TYPE_SOCKET_FILTER, VF_C_UNSUPPORTED_LD_ABS},
 	};
 	struct fixture *f = *state;
 
