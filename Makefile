@@ -9,6 +9,7 @@
 #	make bench-maps [OPTS=--json]       maps beside the kernel's, in nanoseconds an operation
 #	make fuzz [FUZZ_SECONDS=60]         libFuzzer on each input, needs clang
 #	make oracle CORPUS=DIR              the verifier against recorded verdicts, tests/oracle/README.md
+#	make ref                            docs/ref anew from its tables
 #	make install [PREFIX=…] [DESTDIR=…] command, library, headers, manual page
 #	make deps                           installs what is missing (root) or prints how
 BUILD ?= release
@@ -66,6 +67,9 @@ fuzz: build-fuzz/build.ninja
 oracle: build
 	@$(DIR)/tests/oracle/oracle_run $(OPTS) $(if $(CORPUS),$(ORACLE)/verdicts.csv $(CORPUS)/obj/selftests-v3)
 
+ref: build
+	@docs/ref/check.sh $(DIR)/docs/ref/generate-ref docs/ref --write
+
 install: build
 	@meson configure $(DIR) -Dprefix=$(PREFIX)
 	@meson install -C $(DIR) --quiet
@@ -76,5 +80,5 @@ deps:
 clean:
 	rm -rf build-*/
 
-.PHONY: build demo test test-arm64 check bench bench-maps fuzz oracle install deps clean
+.PHONY: ref build demo test test-arm64 check bench bench-maps fuzz oracle install deps clean
 .PRECIOUS: build-%/build.ninja
