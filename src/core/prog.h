@@ -95,4 +95,7 @@ struct prog {
 	struct prog_stats stats;
 };
 
+/* May a program under this licence use helpers that are for the GPL? */
+bool prog_license_is_gpl(const char *license);
+
 #endif

@@ -26,4 +26,9 @@ __attribute__((format(printf, 3, 4))) int embed_say(
 int embed_prog_of_fd(struct skep *skep, int fd, struct skep_prog **ret_prog);
 int embed_map_of_fd(struct skep *skep, int fd, struct skep_map **ret_map);
 
+/* The map behind a descriptor of this process, as a counted reference. -EBADF, -EINVAL. */
+int embed_map_ref(struct skep *skep, int fd, struct map **ret_map);
+/* May a program under this licence use helpers for the GPL? As Linux's license_is_gpl_compatible; NULL is "GPL". */
+bool embed_is_gpl(const char *license);
+
 #endif

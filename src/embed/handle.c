@@ -66,6 +66,16 @@ int embed_prog_of_fd(struct skep *skep, int fd, struct skep_prog **ret_prog)
 	return 0;
 }
 
+int embed_map_ref(struct skep *skep, int fd, struct map **ret_map)
+{
+	struct obj *obj;
+	int err = obj_of_fd(skep, fd, OBJ_MAP, &obj);
+
+	if (!err)
+		*ret_map = container_of(obj, struct map, obj);
+	return err;
+}
+
 int embed_map_of_fd(struct skep *skep, int fd, struct skep_map **ret_map)
 {
 	struct skep_map *map;

@@ -8,25 +8,19 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "embed/embed.h"
-#include "sys/caller.h"
-#include "sys/fd.h"
 #include "vm/vm.h"
 
 enum { LOG_LEVEL = 1, FLAGS_KNOWN = SKEP_UNVERIFIED };
 
 static int map_of_fd(void *arg, int fd, bool is_idx, struct map **ret_map)
 {
-	struct sys_user user;
-	struct obj *obj;
-	int err;
+	return is_idx ? -EINVAL /* there is no array of descriptors */
+		      : embed_map_ref(arg, fd, ret_map);
+}
 
-	if (is_idx)
-		return -EINVAL; /* there is no array of descriptors */
-	sys_user_local_init(&user);
-	err = sys_fd_obj(arg, &user, fd, OBJ_MAP, &obj, NULL);
-	if (!err)
-		*ret_map = container_of(obj, struct map, obj);
-	return err;
+bool embed_is_gpl(const char *license)
+{
+	return !license || prog_license_is_gpl(license);
 }
 
 static void keep_log(void *arg, const char *text, size_t len)
@@ -96,8 +90,7 @@ int skep_prog_load(struct skep *skep, const struct skep_prog_options *given,
 	load.type = opts.type;
 	load.insns = opts.insns;
 	load.insn_cnt = opts.insn_cnt;
-	load.is_gpl = !opts.license || !strncmp(opts.license, "GPL", 3) ||
-		      strstr(opts.license, "/GPL");
+	load.is_gpl = embed_is_gpl(opts.license);
 	if (opts.name)
 		snprintf(load.name, sizeof(load.name), "%s", opts.name);
 	prog = mem_alloc(sizeof(*prog));

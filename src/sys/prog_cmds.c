@@ -30,15 +30,6 @@ enum {
 		      BPF_F_XDP_DEV_BOUND_ONLY | BPF_F_TEST_REG_INVARIANTS | BPF_F_TOKEN_FD,
 };
 
-static const char *const gpl_licenses[] = {
-	"GPL",
-	"GPL v2",
-	"GPL and additional rights",
-	"Dual BSD/GPL",
-	"Dual MIT/GPL",
-	"Dual MPL/GPL",
-};
-
 /* A load in progress; everything in it is freed by load_done. */
 struct load {
 	struct sys_call *call;
@@ -189,8 +180,7 @@ static int read_license(struct load *load)
 
 	if (ret < 0)
 		return -EFAULT;
-	for (size_t i = 0; i < ARRAY_SIZE(gpl_licenses); i++)
-		load->want.is_gpl |= !strcmp(license, gpl_licenses[i]);
+	load->want.is_gpl = prog_license_is_gpl(license);
 	return 0;
 }
 

@@ -113,6 +113,14 @@ static void log_pruned(struct vf_env *env, bool print_state)
 		vf_note(env, "%u: safe\n", env->insn_idx);
 }
 
+static bool is_cancelled(const struct vf_env *env)
+{
+	const struct vf_params *params = env->params;
+
+	return params->cancel && env->stats.insns_processed % VF_CANCEL_STEP == 0 &&
+	       params->cancel(params->cancel_arg);
+}
+
 /* Runs the instruction at env->insn_idx; *ret_done: the path ended. */
 static int advance(struct vf_env *env, bool *print_state, bool *ret_done)
 {
@@ -127,6 +135,8 @@ static int advance(struct vf_env *env, bool *print_state, bool *ret_done)
 		return vf_complain(env, VF_C_INSN_IDX, env->insn_idx, env->insn_cnt);
 	if (++env->stats.insns_processed > env->insns_max)
 		return vf_complain(env, VF_C_TOO_LARGE, env->stats.insns_processed);
+	if (is_cancelled(env))
+		return vf_complain(env, VF_C_CANCELLED);
 	st->last_idx = env->prev_idx;
 	st->insn_idx = env->insn_idx;
 	if (env->aux[env->insn_idx].is_prune) {

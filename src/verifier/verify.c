@@ -161,7 +161,7 @@ int vf_verify(const struct vf_params *params, struct vf_result *ret_result,
 	env->stats.time_ns = now_ns() - start;
 	log_stats(env);
 	vf_log_finish(env);
-	result.stats = env->stats;
+	result.stats = env->verdict.stats = env->stats;
 	if (ret_verdict)
 		*ret_verdict = env->verdict;
 	if (!err)

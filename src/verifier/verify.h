@@ -12,6 +12,7 @@
 struct btf_obj;
 struct map;
 
+enum { VF_CANCEL_STEP = 256 };
 enum vf_log_level { VF_LOG_BRIEF = 1, VF_LOG_FULL = 2, VF_LOG_STATS = 4 };
 
 struct vf_params {
@@ -38,6 +39,9 @@ struct vf_params {
 	/* Receives the log piece by piece, kernel format. */
 	void (*log)(void *log_arg, const char *text, size_t len);
 	void *log_arg;
+	/* Asked every VF_CANCEL_STEP instructions; true: -ECANCELED. NULL: never. */
+	bool (*cancel)(void *cancel_arg);
+	void *cancel_arg;
 	u64 mem_max;   /* bytes of states kept; 0: VF_MEM_MAX. -ENOMEM beyond */
 	u32 insns_max; /* instructions processed; 0: VF_INSNS_MAX, as Linux. -E2BIG beyond */
 };
@@ -65,6 +69,7 @@ struct vf_verdict {
 	u32 complaint; /* row of complaints.def; 0: none */
 	u32 insn_idx;
 	char msg[256]; /* the last log line, kernel words, no newline */
+	struct vf_stats stats;
 };
 
 /* 0, or the errno of the complaint (-EACCES, -EINVAL, -E2BIG …), or -ENOMEM. ret_result is untouched on

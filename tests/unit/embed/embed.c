@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include <skep/embed.h>
+#include <skep/verify.h>
 
 #include "base/types.h"
 
@@ -437,6 +438,92 @@ static void code_of_no_sound_form_is_refused(void **state)
 	skep_free(skep);
 }
 
+/* ---- the verifier alone ---- */
+
+static void keep_text(void *arg, const char *text, size_t len)
+{
+	char *log = arg;
+	size_t have = strlen(log);
+
+	if (have + len < 65536) {
+		memcpy(log + have, text, len);
+		log[have + len] = 0;
+	}
+}
+
+static void a_verdict_says_where_and_why(void **state)
+{
+	static const struct bpf_insn wild[] = {MOV_K(0, 0), LOAD(BPF_DW, 0, 0, 0), EXIT};
+	static char log[65536];
+	struct skep *skep = make_instance(0);
+	struct skep_verify what = {.sz = sizeof(what),
+		.type = BPF_PROG_TYPE_XDP,
+		.insns = wild,
+		.insn_cnt = ARRAY_SIZE(wild),
+		.log = keep_text,
+		.arg = log,
+		.log_level = 2};
+	struct skep_verdict verdict = {.sz = sizeof(verdict)};
+
+	log[0] = 0;
+	assert_int_equal(skep_verify(skep, &what, &verdict), -EACCES);
+	assert_string_equal(verdict.kernel_text, "R0 invalid mem access 'scalar'");
+	assert_int_equal(verdict.insn_idx, 1);
+	assert_int_equal(verdict.insns_processed, 2);
+	assert_false(verdict.is_unsupported);
+	assert_true(verdict.id[0] && verdict.text[0]);
+	assert_non_null(strstr(log, "0: (b7) r0 = 0"));
+	assert_non_null(strstr(log, "R0 invalid mem access 'scalar'\nprocessed 2 insns"));
+	what.insns = odd_or_longer;
+	what.insn_cnt = ARRAY_SIZE(odd_or_longer);
+	what.log = NULL;
+	assert_int_equal(skep_verify(skep, &what, &verdict), 0);
+	assert_string_equal(verdict.id, "");
+	assert_string_equal(verdict.text, "");
+	assert_true(verdict.insns_processed >= ARRAY_SIZE(odd_or_longer));
+	assert_int_equal(skep_verify(skep, &what, NULL), 0);
+	what.type = 9999;
+	assert_int_equal(skep_verify(skep, &what, &verdict), -EINVAL);
+	what.type = BPF_PROG_TYPE_XDP;
+	what.btf_fd = 1;
+	assert_int_equal(skep_verify(skep, &what, &verdict), -EINVAL);
+	skep_free(skep);
+}
+
+static bool count_and_cancel(void *arg)
+{
+	return ++*(int *)arg == 3;
+}
+
+static void verification_can_be_cut_short(void **state)
+{
+	/* r0 is a number that is not known; a loop until it is 7 goes on to Linux's limit */
+	static const struct bpf_insn endless[] = {CALL(BPF_FUNC_get_prandom_u32), MOV_K(6, 0),
+		ADD_K(6, 1),
+		{.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = 6, .off = -2, .imm = 900000},
+		MOV_K(0, 0), EXIT};
+	struct skep *skep = make_instance(0);
+	int asked = 0;
+	struct skep_verify what = {.sz = sizeof(what),
+		.type = BPF_PROG_TYPE_XDP,
+		.insns = endless,
+		.insn_cnt = ARRAY_SIZE(endless),
+		.cancel = count_and_cancel,
+		.arg = &asked};
+	struct skep_verdict verdict = {.sz = sizeof(verdict)};
+
+	assert_int_equal(skep_verify(skep, &what, &verdict), -ECANCELED);
+	assert_int_equal(asked, 3);
+	assert_string_equal(verdict.id, "CANCELLED");
+	what.cancel = NULL;
+	what.insns_max = 1000;
+	assert_int_equal(skep_verify(skep, &what, &verdict), -E2BIG);
+	what.insns_max = 0;
+	what.mem_max = 1 << 16;
+	assert_int_equal(skep_verify(skep, &what, &verdict), -ENOMEM);
+	skep_free(skep);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +537,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_checked_run_ends_in_a_result_or_a_report),
 		cmocka_unit_test(unverified_code_uses_maps),
 		cmocka_unit_test(code_of_no_sound_form_is_refused),
+		cmocka_unit_test(a_verdict_says_where_and_why),
+		cmocka_unit_test(verification_can_be_cut_short),
 	};
 
 	firewall = argv[1];
