@@ -30,8 +30,21 @@ static bool is_end(const struct bpf_insn *insn)
 	       insn->code == (BPF_JMP32 | BPF_JA);
 }
 
-/* The registers of every instruction and where jumps lead. Returns at least as many as there are blocks. */
-static u32 look(const struct prog_code *code, struct jit_flow *flow)
+static void note_calls(struct jit_flow_sub *sub, const struct bpf_insn *insn)
+{
+	if (BPF_CLASS(insn->code) != BPF_JMP)
+		return;
+	if (BPF_OP(insn->code) == BPF_CALL) {
+		sub->has_call = true;
+		sub->has_kfunc |= insn->src_reg == BPF_PSEUDO_KFUNC_CALL;
+		sub->has_tail_call |= insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
+				      insn->imm == BPF_FUNC_tail_call;
+	}
+	sub->has_may_goto |= insn->code == (BPF_JMP | BPF_JCOND);
+}
+
+/* The registers of every instruction and where jumps lead; ret_blocks: at least as many as there are blocks. */
+static int look(const struct prog_code *code, struct jit_flow *flow, u32 *ret_blocks)
 {
 	u32 sub = 0, start = 0, end = 0, cnt = code->sub_cnt + 1;
 
@@ -45,7 +58,10 @@ static u32 look(const struct prog_code *code, struct jit_flow *flow)
 			start = code->subs[sub].start;
 			end = sub + 1 < code->sub_cnt ? code->subs[sub + 1].start : code->insn_cnt;
 		}
+		if (insn->dst_reg >= ISA_REG_CNT || insn->src_reg >= ISA_REG_CNT)
+			return -EINVAL;
 		isa_regs(insn, &flow->reads[i], &flow->writes[i]);
+		note_calls(&flow->subs[sub - 1], insn);
 		if (insn->code && isa_is_jump(insn)) {
 			target = (s64)i + 1 + isa_jump_off(insn);
 			if (target >= 0 && target < code->insn_cnt)
@@ -58,38 +74,47 @@ static u32 look(const struct prog_code *code, struct jit_flow *flow)
 		i += isa_is_lddw(insn);
 		flow->is_crossed |= i + 1 >= end && !is_end(insn);
 	}
-	return cnt;
+	*ret_blocks = cnt;
+	return 0;
 }
 
-static void end_block(struct block *block, const struct bpf_insn *insn, u32 idx)
+/* The block from start on. */
+static struct block make_block(const struct prog_code *code, const struct jit_flow *flow, u32 start)
 {
-	block->end = idx + 1 + isa_is_lddw(insn);
-	block->falls = !is_end(insn);
-	if (insn->code && isa_is_jump(insn))
-		block->target = (s64)idx + 1 + isa_jump_off(insn);
+	const struct bpf_insn *insn;
+	u16 reads = 0, writes = 0;
+	s64 target = NO_TARGET;
+	u32 i = start;
+
+	do {
+		insn = &code->insns[i];
+		reads |= flow->reads[i] & ~writes;
+		writes |= flow->writes[i];
+		if (insn->code && isa_is_jump(insn))
+			target = (s64)i + 1 + isa_jump_off(insn);
+		i += 1 + isa_is_lddw(insn);
+	} while (i < code->insn_cnt && !flow->is_target[i] && target == NO_TARGET && !is_end(insn));
+	return (struct block){.start = start,
+		.end = MIN(i, code->insn_cnt),
+		.target = target,
+		.falls = !is_end(insn),
+		.reads = reads,
+		.writes = writes};
 }
 
-/* The blocks, each with what it reads and writes; block_of: of an instruction that begins one. */
+/* All blocks; block_of: of an instruction that begins one. */
 static u32 find_blocks(const struct prog_code *code, const struct jit_flow *flow,
 	struct block *blocks, u32 *block_of)
 {
-	struct block *block = NULL;
-	u32 cnt = 0;
+	u32 cnt = 0, sub = 0;
 
-	for (u32 i = 0; i < code->insn_cnt; i++) {
-		const struct bpf_insn *insn = &code->insns[i];
-
-		if (!block) {
-			block_of[i] = cnt;
-			block = &blocks[cnt++];
-			*block = (struct block){.start = i, .target = NO_TARGET};
-		}
-		block->reads |= flow->reads[i] & ~block->writes;
-		block->writes |= flow->writes[i];
-		end_block(block, insn, i);
-		i += isa_is_lddw(insn);
-		if (is_end(insn) || block->target != NO_TARGET || flow->is_target[i + 1])
-			block = NULL;
+	for (u32 i = 0; i < code->insn_cnt; i = blocks[cnt++].end) {
+		blocks[cnt] = make_block(code, flow, i);
+		block_of[i] = cnt;
+		while (sub + 1 < code->sub_cnt && code->subs[sub + 1].start <= i)
+			sub++;
+		flow->subs[sub].reads |= blocks[cnt].reads;
+		flow->subs[sub].writes |= blocks[cnt].writes;
 	}
 	return cnt;
 }
@@ -139,16 +164,22 @@ static void spread(const struct prog_code *code, const struct block *blocks, u32
 int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 {
 	const size_t cnt = code->insn_cnt;
-	struct jit_flow flow = {.reads = mem_array(cnt + 1, 3 * sizeof(u16) + sizeof(u8))};
-	struct block *blocks = NULL;
+	struct jit_flow flow = {.reads = mem_array(cnt + 1, 3 * sizeof(u16) + sizeof(u8)),
+		.subs = mem_array(code->sub_cnt, sizeof(*flow.subs))};
 	u32 *block_of = mem_array(cnt, sizeof(*block_of)), block_cnt;
+	struct block *blocks = NULL;
+	int err = -ENOMEM;
 
-	if (!flow.reads || !block_of)
+	if (!flow.reads || !flow.subs || !block_of)
 		goto free_all;
 	flow.writes = flow.reads + cnt + 1;
 	flow.live = flow.writes + cnt + 1;
 	flow.is_target = (u8 *)(flow.live + cnt + 1);
-	blocks = mem_array(look(code, &flow), sizeof(*blocks));
+	err = look(code, &flow, &block_cnt);
+	if (err)
+		goto free_all;
+	err = -ENOMEM;
+	blocks = mem_array(block_cnt, sizeof(*blocks));
 	if (!blocks)
 		goto free_all;
 	block_cnt = find_blocks(code, &flow, blocks, block_of);
@@ -161,11 +192,12 @@ int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 free_all:
 	mem_free(block_of);
 	jit_flow_done(&flow);
-	return -ENOMEM;
+	return err;
 }
 
 void jit_flow_done(struct jit_flow *flow)
 {
 	mem_free(flow->reads);
+	mem_free(flow->subs);
 	*flow = (struct jit_flow){0};
 }

@@ -7,14 +7,24 @@
 
 #include "core/prog.h"
 
+/* What a function does anywhere. */
+struct jit_flow_sub {
+	u16 reads, writes; /* registers, as bits; some that it writes first may be missing in reads */
+	bool has_call;	   /* of any kind */
+	bool has_kfunc;
+	bool has_tail_call;
+	bool has_may_goto;
+};
+
 struct jit_flow {
 	u8 *is_target;	     /* some jump leads to instruction i, or a function begins there */
 	u16 *reads, *writes; /* registers, as bits, of instruction i */
 	u16 *live;	     /* registers, as bits, that may be read after instruction i */
-	bool is_crossed;     /* some jump leads from one function into another */
+	struct jit_flow_sub *subs;
+	bool is_crossed; /* some jump leads from one function into another */
 };
 
-/* -ENOMEM. */
+/* -ENOMEM; -EINVAL: an instruction names a register that there is not. */
 int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow);
 void jit_flow_done(struct jit_flow *flow);
 

@@ -46,56 +46,30 @@ static u32 sub_end(const struct prog_code *code, u32 sub)
 	return sub + 1 < code->sub_cnt ? code->subs[sub + 1].start : code->insn_cnt;
 }
 
-static bool is_call(const struct bpf_insn *insn)
-{
-	if (BPF_CLASS(insn->code) == BPF_LD) /* packet loads ask C */
-		return BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND;
-	return BPF_CLASS(insn->code) == BPF_JMP && BPF_OP(insn->code) == BPF_CALL;
-}
-
-static bool is_tail_call(const struct bpf_insn *insn)
-{
-	return insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
-	       insn->imm == BPF_FUNC_tail_call;
-}
-
-/* What instructions [start, end) need of the frame; R6-R9 that they write are saved for the caller. */
-static void describe(struct jit *jit, u32 start, u32 end)
+/* What functions [first, last] need of the frame; R6-R9 that they write are saved for the caller. */
+static void describe(struct jit *jit, u32 first, u32 last)
 {
 	const u16 saved = 1 << BPF_REG_6 | 1 << BPF_REG_7 | 1 << BPF_REG_8 | 1 << BPF_REG_9;
-	const struct bpf_insn *insn;
+	const struct jit_flow_sub *sub;
 	u16 regs = 0, reads = 0;
 
 	jit->has_call = jit->has_may_goto = false;
-	for (u32 i = start; i < end; i++) {
-		insn = &jit->code->insns[i];
-		regs |= jit->flow.writes[i];
-		reads |= jit->flow.reads[i];
-		jit->has_call |= is_call(insn);
-		jit->has_may_goto |= insn->code == (BPF_JMP | BPF_JCOND);
-		i += isa_is_lddw(insn);
+	jit->stack_depth = 0;
+	for (u32 i = first; i <= last; i++) {
+		sub = &jit->flow.subs[i];
+		regs |= sub->writes;
+		reads |= sub->reads;
+		jit->has_call |= sub->has_call;
+		jit->has_may_goto |= sub->has_may_goto;
+		jit->stack_depth = MAX(jit->stack_depth, jit->code->subs[i].stack_depth);
 	}
 	jit->saved_regs = regs & saved;
-	jit->stack_depth = 0;
-	for (u32 sub = 0; sub < jit->code->sub_cnt; sub++)
-		if (jit->code->subs[sub].start >= start && jit->code->subs[sub].start < end)
-			jit->stack_depth = MAX(jit->stack_depth, jit->code->subs[sub].stack_depth);
 	jit->uses_stack = (regs | reads) & 1 << BPF_REG_10;
-	jit->is_boundary = jit->has_throw && !start;
+	jit->is_boundary = jit->has_throw && !first;
 	if (jit->is_boundary) { /* the frames that an exception ends do not bring them back */
 		jit->saved_regs = saved;
 		jit->has_call = true;
 	}
-}
-
-static bool has_tail_call(const struct prog_code *code)
-{
-	for (u32 i = 0; i < code->insn_cnt; i++) {
-		if (is_tail_call(&code->insns[i]))
-			return true;
-		i += isa_is_lddw(&code->insns[i]);
-	}
-	return false;
 }
 
 static bool has_throw(const struct jit *jit)
@@ -136,20 +110,21 @@ static void compile_callbacks(struct jit *jit, u32 *door_off)
 static void compile_sub(struct jit *jit, u32 *insn_off)
 {
 	const struct prog_code *code = jit->code;
+	const u32 end = sub_end(code, jit->sub);
 	u32 i = code->subs[jit->sub].start, len;
 
 	/* unverified code may jump from one function into another: then all have the same frame */
 	if (jit->flow.is_crossed)
-		describe(jit, 0, code->insn_cnt);
+		describe(jit, 0, code->sub_cnt - 1);
 	else
-		describe(jit, i, sub_end(code, jit->sub));
+		describe(jit, jit->sub, jit->sub);
 	jit_target->prologue(jit);
-	while (i < sub_end(code, jit->sub) && !jit->err) {
+	while (i < end && !jit->err) {
 		const u32 off = jit->out.len;
 
 		if (jit->flow.is_target[i]) {
 			jit->zext = 0;
-			memset(jit->maps, 0, sizeof(jit->maps));
+			jit->known_maps = 0;
 		}
 		len = jit_target->insn(jit, i);
 		insn_off[i] = off;
@@ -201,10 +176,14 @@ static int compile(struct jit *jit, const struct offsets *offs)
 	u32 *arrays[] = {offs->sub, offs->door, offs->insn};
 	const u32 sub_cnt = jit->code->sub_cnt,
 		  cnts[] = {sub_cnt, sub_cnt, jit->code->insn_cnt + 1};
+	bool has_kfunc = false;
 	int err;
 
-	jit->has_tail_call = has_tail_call(jit->code);
-	jit->has_throw = has_throw(jit);
+	for (u32 i = 0; i < sub_cnt; i++) {
+		jit->has_tail_call |= jit->flow.subs[i].has_tail_call;
+		has_kfunc |= jit->flow.subs[i].has_kfunc;
+	}
+	jit->has_throw = has_kfunc && has_throw(jit);
 	if (jit->has_throw && jit->flow.is_crossed)
 		return -EINVAL;
 	jit_target->entry(jit);

@@ -36,8 +36,9 @@ struct jit {
 	struct buf out;		  /* the code */
 	struct jit_fixup *fixups; /* by rising `at` */
 	u32 fixup_cnt, fixup_cap;
-	/* the map whose address a register holds before the instruction; NULL: not known */
+	/* the maps whose addresses registers hold before the instruction, for those with a bit in known_maps */
 	const struct map *maps[ISA_REG_CNT];
+	u16 known_maps;
 	u16 zext; /* bits: registers whose upper 32 bits are 0 before the instruction */
 	/* the function being compiled */
 	u32 sub;

@@ -270,13 +270,8 @@ static void emit_one(struct jit *jit, u32 idx)
 	const struct bpf_insn *insn = &jit->code->insns[idx];
 	struct buf *out = &jit->out;
 	struct x86_mem dst_mem = {.disp = insn->off}, src_mem = {.disp = insn->off};
-	enum x86_reg dst;
+	const enum x86_reg dst = x86_reg_of(insn->dst_reg);
 
-	if (insn->dst_reg > BPF_REG_10 || insn->src_reg > BPF_REG_10) {
-		jit->err = -EINVAL;
-		return;
-	}
-	dst = x86_reg_of(insn->dst_reg);
 	dst_mem.base = dst;
 	src_mem.base = x86_reg_of(insn->src_reg);
 	switch (BPF_CLASS(insn->code)) {
@@ -340,48 +335,47 @@ static bool clears_upper(const struct jit *jit, const struct bpf_insn *insn)
 	}
 }
 
-static void forget_maps(struct jit *jit, u16 regs)
-{
-	for (u32 reg = 0; regs; reg++, regs >>= 1)
-		if (regs & 1)
-			jit->maps[reg] = NULL;
-}
-
 static const struct map *map_of(const struct jit *jit, const struct bpf_insn *insn)
 {
 	if (isa_is_lddw(insn) && insn->src_reg == BPF_PSEUDO_MAP_FD)
 		return (const struct map *)(uintptr_t)isa_imm64(insn);
-	if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off)
+	if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off &&
+		jit->known_maps & 1 << insn->src_reg)
 		return jit->maps[insn->src_reg];
 	return NULL;
 }
 
-static u32 emit_insn(struct jit *jit, u32 idx)
+/* What is known of registers behind the instruction at idx, whatever it became. */
+static void learn(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *insn = &jit->code->insns[idx];
-	u32 len = jit->features & JIT_FUSE ? x86_fuse(jit, idx) : 0;
+	const u16 writes = jit->flow.writes[idx];
 	const struct map *map;
 	bool clears;
 
-	if (len) {
-		for (u32 i = 0; i < len; i++) {
-			jit->zext &= ~jit->flow.writes[idx + i];
-			forget_maps(jit, jit->flow.writes[idx + i]);
-		}
-		return len;
-	}
-	emit_one(jit, idx);
-	if (jit->err)
-		return 1;
+	if (!writes)
+		return;
 	clears = clears_upper(jit, insn);
 	map = map_of(jit, insn);
-	jit->zext &= ~jit->flow.writes[idx];
-	forget_maps(jit, jit->flow.writes[idx]);
-	if (clears)
-		jit->zext |= jit->flow.writes[idx];
-	if (map)
+	jit->zext = clears ? jit->zext | writes : jit->zext & ~writes;
+	jit->known_maps &= ~writes;
+	if (map) {
 		jit->maps[insn->dst_reg] = map;
-	return isa_is_lddw(insn) ? 2 : 1;
+		jit->known_maps |= writes;
+	}
+}
+
+static u32 emit_insn(struct jit *jit, u32 idx)
+{
+	u32 len = jit->features & JIT_FUSE ? x86_fuse(jit, idx) : 0;
+
+	if (!len) {
+		emit_one(jit, idx);
+		len = isa_is_lddw(&jit->code->insns[idx]) ? 2 : 1;
+	}
+	for (u32 i = 0; i < len; i++)
+		learn(jit, idx + i);
+	return len;
 }
 
 static void jump(struct jit *jit, u32 idx)

@@ -356,9 +356,6 @@ u32 x86_fuse(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *insn = &jit->code->insns[idx];
 
-	for (u32 i = 0; i < 4 && idx + i < jit->code->insn_cnt; i++)
-		if (insn[i].dst_reg > BPF_REG_10 || insn[i].src_reg > BPF_REG_10)
-			return 0;
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_LDX: return fuse_load(jit, idx);
 	case BPF_JMP:

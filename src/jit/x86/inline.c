@@ -100,7 +100,7 @@ bool x86_inline_helper(struct jit *jit, const struct hlp_proto *proto)
 	switch (proto->id) {
 	case BPF_FUNC_get_smp_processor_id: x86_load(&jit->out, 4, RAX, run_cpu); return true;
 	case BPF_FUNC_map_lookup_elem:
-		return proto->ret == HLP_RET_MAP_VALUE_OR_NULL && jit->maps[BPF_REG_1] &&
+		return proto->ret == HLP_RET_MAP_VALUE_OR_NULL && jit->known_maps & 1 << BPF_REG_1 &&
 		       lookup(jit, jit->maps[BPF_REG_1]);
 	case BPF_FUNC_map_update_elem:
 		map = jit->maps[BPF_REG_1];

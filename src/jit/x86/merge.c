@@ -189,6 +189,21 @@ static void emit_load(struct jit *jit, const struct merge *m, u32 reg)
 		x86_bswap(out, load.len == 8, dst);
 }
 
+/* Most loads have nothing behind them that could be merged. */
+static bool may_merge(const struct bpf_insn *insn)
+{
+	const struct bpf_insn *next = insn + 1;
+
+	switch (BPF_CLASS(next->code)) {
+	case BPF_LDX: return next->src_reg == insn->src_reg && insn->dst_reg != insn->src_reg;
+	case BPF_ALU:
+	case BPF_ALU64:
+		return BPF_OP(next->code) == BPF_LSH || BPF_OP(next->code) == BPF_END ||
+		       BPF_OP(next->code) == BPF_MOV || BPF_OP(next->code) == BPF_OR;
+	default: return false;
+	}
+}
+
 u32 x86_merge_loads(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *insns = jit->code->insns;
@@ -196,9 +211,10 @@ u32 x86_merge_loads(struct jit *jit, u32 idx)
 	u16 live, best_live = 0;
 	u32 best_cnt = 0, cost;
 
+	if (!may_merge(&insns[idx]))
+		return 0;
 	for (u32 i = idx; i < jit->code->insn_cnt && i < idx + STRETCH_MAX; i++) {
-		if ((i > idx && jit->flow.is_target[i]) || insns[i].dst_reg >= ISA_REG_CNT ||
-			insns[i].src_reg >= ISA_REG_CNT || !step(&m, &insns[i]))
+		if ((i > idx && jit->flow.is_target[i]) || !step(&m, &insns[i]))
 			break;
 		if (BPF_CLASS(insns[i].code) == BPF_LDX ||
 			(insns[i].code & ~7) == (BPF_LSH | BPF_K))
