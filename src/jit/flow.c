@@ -32,6 +32,8 @@ static bool is_end(const struct bpf_insn *insn)
 
 static void note_calls(struct jit_flow_sub *sub, const struct bpf_insn *insn)
 {
+	/* loads from the packet call what reads it */
+	sub->has_call |= BPF_CLASS(insn->code) == BPF_LD && BPF_MODE(insn->code) != BPF_IMM;
 	if (BPF_CLASS(insn->code) != BPF_JMP)
 		return;
 	if (BPF_OP(insn->code) == BPF_CALL) {

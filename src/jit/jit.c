@@ -182,6 +182,7 @@ static int compile(struct jit *jit, const struct offsets *offs)
 	for (u32 i = 0; i < sub_cnt; i++) {
 		jit->has_tail_call |= jit->flow.subs[i].has_tail_call;
 		has_kfunc |= jit->flow.subs[i].has_kfunc;
+		jit->needs_run |= jit->flow.subs[i].has_call;
 	}
 	jit->has_throw = has_kfunc && has_throw(jit);
 	if (jit->has_throw && jit->flow.is_crossed)

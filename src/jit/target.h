@@ -50,6 +50,7 @@ struct jit {
 	bool is_boundary; /* where an exception ends: function 0 of a program that has them */
 	/* the program */
 	bool has_tail_call;
+	bool needs_run; /* something in it may ask for the run */
 	bool has_throw;
 	int err; /* first -ENOMEM or -EINVAL */
 };

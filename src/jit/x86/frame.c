@@ -11,34 +11,36 @@
 #include "isa/isa.h"
 #include "jit/x86/x86.h"
 
-static const u8 entry_saved[] = {RBP, RBX, R12, R13, R14, R15};
-
 static const struct x86_mem run_tail_calls = {
 	.base = RUN, .disp = offsetof(struct run, tail_calls)};
 
-/* Six pushes and the return address leave rsp misaligned by 8: the slot keeps the tail calls of a run that
- * this one stands in. */
+/*
+ * Functions save what they write, so the entry saves only where the run is; without a call nothing asks for that,
+ * and the entry is function 0. One word behind the return address leaves rsp aligned for the call, as do three:
+ * the tail calls of a run that this one stands in are kept.
+ */
 void x86_entry(struct jit *jit)
 {
 	struct buf *out = &jit->out;
 	u32 call;
 
-	for (u32 i = 0; i < ARRAY_SIZE(entry_saved); i++)
-		x86_push(out, entry_saved[i]);
+	if (!jit->needs_run)
+		return;
+	x86_push(out, RUN);
 	x86_mov_rr(out, true, RUN, RSI);
 	if (jit->has_tail_call) {
 		x86_load(out, 4, RAX, run_tail_calls);
 		x86_push(out, RAX);
-		x86_store_imm(out, 4, run_tail_calls, 0);
-	} else {
 		x86_push(out, RAX);
+		x86_store_imm(out, 4, run_tail_calls, 0);
 	}
 	call = x86_call(out);
-	x86_pop(out, RCX);
-	if (jit->has_tail_call)
+	if (jit->has_tail_call) {
+		x86_pop(out, RCX);
+		x86_pop(out, RCX);
 		x86_store(out, 4, run_tail_calls, RCX);
-	for (u32 i = ARRAY_SIZE(entry_saved); i-- > 0;)
-		x86_pop(out, entry_saved[i]);
+	}
+	x86_pop(out, RUN);
 	x86_ret(out);
 	x86_patch(out, call, out->len); /* function 0 comes next */
 }
