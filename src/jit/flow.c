@@ -51,7 +51,7 @@ static int look(const struct prog_code *code, struct jit_flow *flow, u32 *ret_bl
 	u32 sub = 0, start = 0, end = 0, cnt = code->sub_cnt + 1;
 
 	for (u32 i = 0; i < code->sub_cnt; i++)
-		flow->is_target[code->subs[i].start] = true;
+		flow->is_target[code->subs[i].start] = 1;
 	for (u32 i = 0; i < code->insn_cnt; i++) {
 		const struct bpf_insn *insn = &code->insns[i];
 		s64 target;
@@ -67,7 +67,7 @@ static int look(const struct prog_code *code, struct jit_flow *flow, u32 *ret_bl
 		if (insn->code && isa_is_jump(insn)) {
 			target = (s64)i + 1 + isa_jump_off(insn);
 			if (target >= 0 && target < code->insn_cnt)
-				flow->is_target[target] = true;
+				flow->is_target[target] |= target <= i ? JIT_LOOP : 1;
 			flow->is_crossed |= target < start || target >= end;
 			cnt += 2;
 		} else if (is_end(insn)) {

@@ -7,6 +7,8 @@
 
 #include "core/prog.h"
 
+enum { JIT_LOOP = 2 };
+
 /* What a function does anywhere. */
 struct jit_flow_sub {
 	u16 reads, writes; /* registers, as bits; some that it writes first may be missing in reads */
@@ -17,7 +19,7 @@ struct jit_flow_sub {
 };
 
 struct jit_flow {
-	u8 *is_target;	     /* some jump leads to instruction i, or a function begins there */
+	u8 *is_target; /* some jump leads to instruction i, or a function begins there; JIT_LOOP: from behind */
 	u16 *reads, *writes; /* registers, as bits, of instruction i */
 	u16 *live;	     /* registers, as bits, that may be read after instruction i */
 	struct jit_flow_sub *subs;

@@ -120,14 +120,14 @@ static void compile_sub(struct jit *jit, u32 *insn_off)
 		describe(jit, jit->sub, jit->sub);
 	jit_target->prologue(jit);
 	while (i < end && !jit->err) {
-		const u32 off = jit->out.len;
-
 		if (jit->flow.is_target[i]) {
 			jit->zext = 0;
 			jit->known_maps = 0;
 		}
+		if (jit->flow.is_target[i] & JIT_LOOP && jit_target->loop)
+			jit_target->loop(jit);
+		insn_off[i] = jit->out.len;
 		len = jit_target->insn(jit, i);
-		insn_off[i] = off;
 		/* where there are several, the code of all but the first begins behind the whole */
 		for (u32 k = 1; k < len; k++)
 			insn_off[i + k] = jit->out.len;
@@ -155,7 +155,7 @@ static int place_targets(struct jit *jit, const struct offsets *offs)
 		struct jit_fixup *fixup = &jit->fixups[i];
 		int sub;
 
-		if (fixup->kind == JIT_FIX_ADDR)
+		if (fixup->kind == JIT_FIX_ADDR || fixup->kind == JIT_FIX_PAD)
 			continue;
 		if (fixup->target >= jit->code->insn_cnt)
 			return -EINVAL;

@@ -16,6 +16,7 @@ enum jit_fix {
 	JIT_FIX_CALL, /* to the prologue of the function that begins at instruction `target` */
 	JIT_FIX_FUNC, /* to what C calls of that function: jit_target.callback */
 	JIT_FIX_ADDR, /* to address `target`, which jit_is_near */
+	JIT_FIX_PAD,  /* the machine's own: bytes of which finish may leave some */
 };
 
 /* A place in the code whose distance to something is not known yet. */
@@ -70,6 +71,8 @@ struct jit_target {
 	void (*prologue)(struct jit *jit);
 	/* A function hlp_fn for C: runs function jit->sub as a callback. */
 	void (*callback)(struct jit *jit);
+	/* Before the first instruction of a loop. NULL: the machine does not care where one begins. */
+	void (*loop)(struct jit *jit);
 	/* A jump to instruction idx. */
 	void (*jump)(struct jit *jit, u32 idx);
 	/* The instruction at idx, and with JIT_FUSE perhaps some that follow it and are no jump's target;

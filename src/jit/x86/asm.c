@@ -405,6 +405,20 @@ void x86_ret(struct buf *out)
 	byte(out, 0xc3);
 }
 
+/* The forms that the manual recommends for each length: few long ones take less time than many short ones. */
+void x86_nops(u8 *at, u32 len)
+{
+	static const u8 forms[][9] = {{0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00},
+		{0x0f, 0x1f, 0x40, 0x00}, {0x0f, 0x1f, 0x44, 0x00, 0x00},
+		{0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00}, {0x0f, 0x1f, 0x80},
+		{0x0f, 0x1f, 0x84, 0x00}, {0x66, 0x0f, 0x1f, 0x84, 0x00}};
+
+	for (u32 cnt; len; at += cnt, len -= cnt) {
+		cnt = MIN(len, (u32)ARRAY_SIZE(forms));
+		memcpy(at, forms[cnt - 1], cnt);
+	}
+}
+
 void x86_call_reg(struct buf *out, enum x86_reg reg)
 {
 	op_rr(out, false, 0xff, 2, reg);

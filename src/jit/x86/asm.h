@@ -98,6 +98,8 @@ void x86_push(struct buf *out, enum x86_reg reg);
 void x86_pop(struct buf *out, enum x86_reg reg);
 void x86_leave(struct buf *out);
 void x86_ret(struct buf *out);
+/* Fills len bytes with instructions that do nothing. */
+void x86_nops(u8 *at, u32 len);
 void x86_call_reg(struct buf *out, enum x86_reg reg);
 void x86_jmp_reg(struct buf *out, enum x86_reg reg);
 /* Jumps over less than 128 bytes: return the offset of the distance, for x86_patch8. */

@@ -398,11 +398,12 @@ static u32 detect(void)
 
 static const struct jit_target x86_target = {
 	.name = "x86-64",
-	.insn_len_max = 160,
+	.insn_len_max = 192,
 	.detect = detect,
 	.entry = x86_entry,
 	.prologue = x86_prologue,
 	.callback = x86_callback,
+	.loop = x86_loop,
 	.jump = jump,
 	.insn = emit_insn,
 	.finish = x86_finish,

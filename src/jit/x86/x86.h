@@ -54,6 +54,7 @@ bool x86_inline_helper(struct jit *jit, const struct hlp_proto *proto);
 void x86_call_address(struct jit *jit, const void *addr);
 
 /* relax.c */
+void x86_loop(struct jit *jit);
 int x86_finish(struct jit *jit, u32 *offs[], const u32 cnts[], u32 array_cnt);
 
 /* frame.c: the stack of a function. */
