@@ -348,7 +348,8 @@ static void emit_extend(struct draw *d, u32 a, u32 b)
 	if (below(d, 2))
 		emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, a, b, 0);
 	emit_alu(d, BPF_ALU64 | BPF_LSH, a, 0, shift);
-	emit_alu(d, BPF_ALU64 | (below(d, 2) ? BPF_RSH : BPF_ARSH), a, 0, shift);
+	emit_alu(d, BPF_ALU64 | (below(d, 2) ? BPF_RSH : BPF_ARSH), a, 0,
+		below(d, 2) ? shift : shift + (s32)below(d, (u32)(64 - shift)));
 	emit_alu(d, BPF_ALU | BPF_MOV | BPF_X, a, a, 0);
 }
 
@@ -364,6 +365,67 @@ static void emit_test(struct draw *d, u32 a, u32 b)
 	emit_alu(d, BPF_ALU64 | BPF_XOR, b, 0, draw_imm(d));
 	if (below(d, 4))
 		emit_mov(d, a);
+}
+
+/* A jump that depends on a, with which nothing else is done. */
+static void emit_jump_on(struct draw *d, u32 a, u32 b)
+{
+	static const u8 ops[] = {BPF_JEQ, BPF_JNE, BPF_JSET, BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE,
+		BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE};
+
+	emit(d, (struct bpf_insn){.code = (below(d, 2) ? BPF_JMP : BPF_JMP32) |
+					  ops[below(d, ARRAY_SIZE(ops))],
+			.dst_reg = a,
+			.off = 1,
+			.imm = below(d, 2) ? draw_imm(d) : (s32)below(d, 256)});
+	emit_alu(d, BPF_ALU64 | BPF_XOR, b, 0, draw_imm(d));
+	if (below(d, 4))
+		emit_mov(d, a);
+}
+
+static void emit_half_jump(struct draw *d, u32 a, u32 b)
+{
+	if (below(d, 2))
+		emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, a, b, 0);
+	emit_alu(d, BPF_ALU64 | BPF_LSH, a, 0, 32);
+	emit_alu(d, BPF_ALU64 | BPF_RSH, a, 0, 32);
+	emit_jump_on(d, a, b);
+}
+
+static void emit_load_jump(struct draw *d, u32 a, u32 b)
+{
+	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_DW};
+
+	emit_mem(d, BPF_LDX | BPF_MEM | sizes[below(d, 4)], a, 10,
+		-8 * (s32)(1 + below(d, SLOT_CNT)));
+	emit_jump_on(d, a, b);
+}
+
+/* The bits of a number of 32 bits that a rotation brings to the other end. */
+static void emit_upper_bits(struct draw *d, u32 a, u32 b)
+{
+	const u32 shift = 1 + below(d, 31), c = (a + 1 + below(d, 9)) % 10;
+
+	if (below(d, 2))
+		emit_alu(d, BPF_ALU64 | BPF_MOV | BPF_X, a, b, 0);
+	emit(d, (struct bpf_insn){.code = BPF_LD | BPF_IMM | BPF_DW,
+			.dst_reg = c,
+			.imm = (s32)(UINT32_MAX << (below(d, 8) ? shift : shift / 2))});
+	d->no_target[d->cnt] = true;
+	emit(d, (struct bpf_insn){.imm = below(d, 8) ? 0 : -1});
+	emit_alu(d, BPF_ALU64 | BPF_AND | BPF_X, a, c, 0);
+	emit_alu(d, BPF_ALU64 | BPF_RSH, a, 0, (s32)shift);
+	if (below(d, 2))
+		emit_mov(d, c);
+}
+
+static void emit_times(struct draw *d, u32 a, u32 b)
+{
+	static const s32 factors[] = {0, 1, 2, 3, 5, 7, 8, 9, 256, 1 << 30, INT32_MIN};
+
+	if (below(d, 2))
+		emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, a, b, 0);
+	emit_alu(d, draw_class(d) | BPF_MUL, a, 0, factors[below(d, ARRAY_SIZE(factors))]);
 }
 
 static void emit_divide(struct draw *d, u32 a, u32 b)
@@ -384,7 +446,7 @@ static void emit_pattern(struct draw *d)
 {
 	static void (*const patterns[])(struct draw * d, u32 a, u32 b) = {emit_rotate, emit_bytes,
 		emit_turned, emit_index, emit_change, emit_three, emit_extend, emit_test,
-		emit_divide};
+		emit_divide, emit_half_jump, emit_load_jump, emit_upper_bits, emit_times};
 	const u32 a = below(d, 10), b = (a + 1 + below(d, 9)) % 10;
 
 	patterns[below(d, ARRAY_SIZE(patterns))](d, a, b);

@@ -58,6 +58,7 @@ void x86_alu_mr(struct buf *out, enum x86_alu op, u32 len, struct x86_mem mem, e
 void x86_alu_mi(struct buf *out, enum x86_alu op, u32 len, struct x86_mem mem, s32 imm);
 void x86_test_rr(struct buf *out, bool w, enum x86_reg a, enum x86_reg b);
 void x86_test_ri(struct buf *out, bool w, enum x86_reg a, s32 imm);
+void x86_test_mi(struct buf *out, u32 len, struct x86_mem mem, s32 imm);
 void x86_mov_rr(struct buf *out, bool w, enum x86_reg dst, enum x86_reg src);
 /* The shortest form that loads the 64-bit value. */
 void x86_mov_ri(struct buf *out, enum x86_reg dst, u64 imm);

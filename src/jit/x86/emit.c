@@ -94,10 +94,32 @@ static void emit_two(struct buf *out, const struct bpf_insn *insn, enum x86_alu 
 		x86_alu_rr(out, op, false, dst, dst);
 	else if (BPF_SRC(insn->code) == BPF_X)
 		x86_alu_rr(out, op, w, dst, src);
+	else if (op == X86_AND && (insn->imm == 0xff || insn->imm == 0xffff))
+		x86_movzx_rr(out, insn->imm == 0xff ? 1 : 2, dst, dst);
 	else if (op == X86_AND && insn->imm >= 0)
 		x86_alu_ri(out, op, false, dst, insn->imm);
 	else
 		x86_alu_ri(out, op, w, dst, insn->imm);
+}
+
+/* Addresses are added up in a cycle or two, a product takes three. */
+void x86_multiply(struct jit *jit, bool w, enum x86_reg dst, enum x86_reg src, s32 imm)
+{
+	struct buf *out = &jit->out;
+
+	if (!(jit->features & JIT_FUSE))
+		x86_imul_rri(out, w, dst, src, imm);
+	else if (imm == 3 || imm == 5 || imm == 9)
+		x86_lea(out, w, dst,
+			(struct x86_mem){.base = src, .index = src, .scale = (u8)(imm - 1)});
+	else if (imm > 0 && !(imm & (imm - 1))) {
+		if (dst != src || !w)
+			x86_mov_rr(out, w, dst, src);
+		if (imm > 1)
+			x86_shift_ri(out, X86_SHL, w, dst, (u8)__builtin_ctz((u32)imm));
+	} else {
+		x86_imul_rri(out, w, dst, src, imm);
+	}
 }
 
 static void emit_alu(struct jit *jit, const struct bpf_insn *insn, u32 idx)
@@ -124,7 +146,7 @@ static void emit_alu(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		if (BPF_SRC(insn->code) == BPF_X)
 			x86_imul_rr(out, w, dst, src);
 		else
-			x86_imul_rri(out, w, dst, dst, insn->imm);
+			x86_multiply(jit, w, dst, dst, insn->imm);
 		break;
 	default: jit->err = -EINVAL;
 	}

@@ -16,7 +16,7 @@ const struct bpf_insn *x86_next(const struct jit *jit, u32 idx, u32 n)
 	return &jit->code->insns[at];
 }
 
-static bool is_alu(const struct bpf_insn *insn, u8 op)
+bool x86_is_alu(const struct bpf_insn *insn, u8 op)
 {
 	const u8 class = BPF_CLASS(insn->code);
 
@@ -90,14 +90,14 @@ static u32 rotate(struct jit *jit, u32 idx)
 
 	if (!x86_next(jit, idx, 3) || mov->dst_reg == mov->src_reg)
 		return 0;
-	if (is_alu(a, BPF_LSH | BPF_K) && is_alu(b, BPF_RSH | BPF_K))
+	if (x86_is_alu(a, BPF_LSH | BPF_K) && x86_is_alu(b, BPF_RSH | BPF_K))
 		left = a;
-	else if (is_alu(a, BPF_RSH | BPF_K) && is_alu(b, BPF_LSH | BPF_K))
+	else if (x86_is_alu(a, BPF_RSH | BPF_K) && x86_is_alu(b, BPF_LSH | BPF_K))
 		left = b;
 	else
 		return 0;
-	if (!is_alu(or, BPF_OR | BPF_X) && !is_alu(or, BPF_XOR | BPF_X) &&
-		!is_alu(or, BPF_ADD | BPF_X))
+	if (!x86_is_alu(or, BPF_OR | BPF_X) && !x86_is_alu(or, BPF_XOR | BPF_X) &&
+		!x86_is_alu(or, BPF_ADD | BPF_X))
 		return 0;
 	if (is_wide(a) != is_wide(b) || is_wide(a) != is_wide(or) || (is_wide(a) && !is_wide(mov)))
 		return 0;
@@ -127,7 +127,7 @@ static u32 mov_add(struct jit *jit, u32 idx)
 	struct x86_mem mem = {.base = x86_reg_of(mov->src_reg)};
 	u32 n = 2;
 
-	if (add && is_alu(add, BPF_LSH | BPF_K) && add->dst_reg == mov->dst_reg &&
+	if (add && x86_is_alu(add, BPF_LSH | BPF_K) && add->dst_reg == mov->dst_reg &&
 		is_wide(add) == w && add->imm >= 1 && add->imm <= 3) {
 		mem = (struct x86_mem){.index = mem.base, .scale = (u8)(1 << add->imm)};
 		add = x86_next(jit, idx, 2);
@@ -135,12 +135,12 @@ static u32 mov_add(struct jit *jit, u32 idx)
 	}
 	if (!add || add->dst_reg != mov->dst_reg || is_wide(add) != w)
 		return 0;
-	if (is_alu(add, BPF_ADD | BPF_K) && n == 2)
+	if (x86_is_alu(add, BPF_ADD | BPF_K) && n == 2)
 		mem.disp = add->imm;
-	else if (is_alu(add, BPF_ADD | BPF_X) && add->src_reg != mov->dst_reg && n == 2)
+	else if (x86_is_alu(add, BPF_ADD | BPF_X) && add->src_reg != mov->dst_reg && n == 2)
 		mem = (struct x86_mem){
 			.base = mem.base, .index = x86_reg_of(add->src_reg), .scale = 1};
-	else if (is_alu(add, BPF_ADD | BPF_X) && add->src_reg != mov->dst_reg)
+	else if (x86_is_alu(add, BPF_ADD | BPF_X) && add->src_reg != mov->dst_reg)
 		mem.base = x86_reg_of(add->src_reg);
 	else
 		return 0;
@@ -161,8 +161,12 @@ static u32 mov_op(struct jit *jit, u32 idx)
 		op->dst_reg != mov->dst_reg || (is_wide(op) && !is_wide(mov)))
 		return 0;
 	w = is_wide(op);
-	if (is_alu(op, BPF_MUL | BPF_K)) {
-		x86_imul_rri(&jit->out, w, dst, src, op->imm);
+	if (x86_is_alu(op, BPF_MUL | BPF_K)) {
+		x86_multiply(jit, w, dst, src, op->imm);
+		return 2;
+	}
+	if (x86_is_alu(op, BPF_AND | BPF_K) && (op->imm == 0xff || op->imm == 0xffff)) {
+		x86_movzx_rr(&jit->out, op->imm == 0xff ? 1 : 2, dst, src);
 		return 2;
 	}
 	switch (BPF_OP(op->code)) {
@@ -178,70 +182,62 @@ static u32 mov_op(struct jit *jit, u32 idx)
 	return 2;
 }
 
-/* [r2 = r1;] r2 <<= 32; r2 >>= 32, and with 48 and 56, signed too */
+/* [r2 = r1;] r2 <<= 32; r2 >>= 32, and with 48 and 56, signed too; from 32 bits also with more to the right */
 static u32 extend(struct jit *jit, u32 idx, u32 n, enum x86_reg src)
 {
 	const struct bpf_insn *left = n ? x86_next(jit, idx, n) : &jit->code->insns[idx];
 	const struct bpf_insn *right = x86_next(jit, idx, n + 1);
+	const bool is_signed = right && right->code == (BPF_ALU64 | BPF_ARSH | BPF_K);
+	struct buf *out = &jit->out;
 	enum x86_reg dst;
-	u32 len;
+	u32 len, more;
 
 	if (!left || !right || left->code != (BPF_ALU64 | BPF_LSH | BPF_K) ||
-		right->dst_reg != left->dst_reg || right->imm != left->imm)
+		right->dst_reg != left->dst_reg ||
+		(!is_signed && right->code != (BPF_ALU64 | BPF_RSH | BPF_K)))
 		return 0;
 	if (left->imm != 32 && left->imm != 48 && left->imm != 56)
 		return 0;
+	if (right->imm < left->imm || right->imm > 63 ||
+		(right->imm > left->imm && left->imm != 32))
+		return 0;
+	more = (u32)(right->imm - left->imm);
 	len = (64 - (u32)left->imm) / 8;
 	dst = x86_reg_of(left->dst_reg);
-	if (right->code == (BPF_ALU64 | BPF_RSH | BPF_K))
-		x86_movzx_rr(&jit->out, len, dst, src);
-	else if (right->code == (BPF_ALU64 | BPF_ARSH | BPF_K))
-		x86_movsx_rr(&jit->out, len, true, dst, src);
-	else
-		return 0;
+	if (is_signed)
+		x86_movsx_rr(out, len, true, dst, src);
+	else if (len < 4 || dst != src || !(more || jit->zext & 1 << left->dst_reg))
+		x86_movzx_rr(out, len, dst, src);
+	if (more)
+		x86_shift_ri(out, is_signed ? X86_SAR : X86_SHR, is_signed, dst, (u8)more);
 	return n + 2;
 }
 
-/* r2 &= imm; if r2 == 0, where nothing else wants r2: src is tested in its place */
-static u32 and_jump(struct jit *jit, u32 idx, u32 n, enum x86_reg src)
+/* [r2 = r1;] r3 = the upper 32 - k bits of 32; r2 &= r3; r2 >>= k, half of a rotation */
+static u32 upper_bits(struct jit *jit, u32 idx, u32 n, enum x86_reg src)
 {
-	const struct bpf_insn *and = n ? x86_next(jit, idx, n) : &jit->code->insns[idx];
-	const struct bpf_insn *jump = x86_next(jit, idx, n + 1);
+	const struct bpf_insn *mask = n ? x86_next(jit, idx, n) : &jit->code->insns[idx];
+	const struct bpf_insn *and = x86_next(jit, idx, n + 2), *shift = x86_next(jit, idx, n + 3);
+	enum x86_reg dst;
 
-	if (!and || !jump || !is_alu(and, BPF_AND | BPF_K) || jump->dst_reg != and->dst_reg)
+	if (!mask || !isa_is_lddw(mask) || mask->src_reg || !and ||
+		!shift || and->code != (BPF_ALU64 | BPF_AND | BPF_X) ||
+				  and->src_reg != mask->dst_reg ||
+		shift->code != (BPF_ALU64 | BPF_RSH | BPF_K) ||
+		shift->dst_reg != and->dst_reg || and->dst_reg == and->src_reg)
 		return 0;
-	if ((BPF_CLASS(jump->code) != BPF_JMP && BPF_CLASS(jump->code) != BPF_JMP32) ||
-		(BPF_OP(jump->code) != BPF_JEQ && BPF_OP(jump->code) != BPF_JNE) ||
-		BPF_SRC(jump->code) != BPF_K || jump->imm || !jump->off)
+	if (n ? jit->code->insns[idx].dst_reg != and->dst_reg ||
+				jit->code->insns[idx].src_reg == mask->dst_reg
+	      : x86_reg_of(and->dst_reg) != src)
 		return 0;
-	/* the jump looks at all of what the and left */
-	if ((BPF_CLASS(jump->code) == BPF_JMP32 && is_wide(and) && and->imm < 0) ||
-		x86_is_live(jit, idx + n + 1, and->dst_reg))
+	if (shift->imm < 1 || shift->imm > 31 || isa_imm64(mask) != (UINT32_MAX << shift->imm))
 		return 0;
-	if (n && is_wide(and) && !is_wide(&jit->code->insns[idx]))
-		return 0;
-	x86_test_ri(&jit->out, is_wide(and), src, and->imm);
-	jit_add_fixup(jit, x86_jcc(&jit->out, x86_cc_of(jump->code)), idx + n + 2 + (u32)jump->off,
-		JIT_FIX_JUMP);
-	return n + 2;
-}
-
-/* if r1 == r2 goto out; goto top, the end of a loop: the jump that is taken each time is the first one */
-static u32 jump_over(struct jit *jit, u32 idx)
-{
-	const struct bpf_insn *cond = &jit->code->insns[idx], *jump = cond + 1;
-	const u8 cc = x86_cc_of(cond->code);
-
-	if (cond->off < 1 || !x86_next(jit, idx, 1) || !cc ||
-		(jump->code != (BPF_JMP | BPF_JA) && jump->code != (BPF_JMP32 | BPF_JA)) ||
-		(cond->off > 1 && isa_jump_off(jump) >= 0))
-		return 0;
-	x86_compare(jit, cond);
-	jit_add_fixup(
-		jit, x86_jcc(&jit->out, cc ^ 1), idx + 2 + (u32)isa_jump_off(jump), JIT_FIX_JUMP);
-	if (cond->off > 1)
-		jit_add_fixup(jit, x86_jmp(&jit->out), idx + 1 + (u32)cond->off, JIT_FIX_JUMP);
-	return 2;
+	dst = x86_reg_of(and->dst_reg);
+	x86_mov_rr(&jit->out, false, dst, src);
+	x86_shift_ri(&jit->out, X86_SHR, false, dst, (u8)shift->imm);
+	if (x86_is_live(jit, idx + n + 3, mask->dst_reg))
+		x86_mov_ri(&jit->out, x86_reg_of(mask->dst_reg), isa_imm64(mask));
+	return n + 4;
 }
 
 static u32 fuse_mov(struct jit *jit, u32 idx)
@@ -256,10 +252,10 @@ static u32 fuse_mov(struct jit *jit, u32 idx)
 	len = rotate(jit, idx);
 	len = len ? len : mov_add(jit, idx);
 	len = len ? len : mov_op(jit, idx);
+	if (!len && is_wide(mov))
+		len = upper_bits(jit, idx, 1, src);
 	if (!len && next->dst_reg == mov->dst_reg && is_wide(mov))
 		len = extend(jit, idx, 1, src);
-	if (!len && next->dst_reg == mov->dst_reg)
-		len = and_jump(jit, idx, 1, src);
 	return len;
 }
 
@@ -348,27 +344,33 @@ static u32 fuse_load(struct jit *jit, u32 idx)
 	if (BPF_MODE(load->code) != BPF_MEM || !x86_next(jit, idx, 1))
 		return 0;
 	len = x86_merge_loads(jit, idx);
+	len = len ? len : x86_fuse_jump(jit, idx);
 	len = len ? len : change_memory(jit, idx, mem);
 	return len ? len : memory_operand(jit, idx, mem);
 }
 
-u32 x86_fuse(struct jit *jit, u32 idx)
+static u32 fuse_alu(struct jit *jit, u32 idx)
 {
-	const struct bpf_insn *insn = &jit->code->insns[idx];
+	const u32 len = x86_fuse_jump(jit, idx);
 
-	switch (BPF_CLASS(insn->code)) {
-	case BPF_LDX: return fuse_load(jit, idx);
-	case BPF_JMP:
-	case BPF_JMP32: return jump_over(jit, idx);
-	case BPF_ALU:
-	case BPF_ALU64: break;
-	default: return 0;
-	}
-	switch (BPF_OP(insn->code)) {
+	if (len)
+		return len;
+	switch (BPF_OP(jit->code->insns[idx].code)) {
 	case BPF_MOV: return fuse_mov(jit, idx);
 	case BPF_LSH: return fuse_shift(jit, idx);
 	case BPF_ADD: return fuse_add(jit, idx);
-	case BPF_AND: return and_jump(jit, idx, 0, x86_reg_of(insn->dst_reg));
+	default: return 0;
+	}
+}
+
+u32 x86_fuse(struct jit *jit, u32 idx)
+{
+	switch (BPF_CLASS(jit->code->insns[idx].code)) {
+	case BPF_LDX: return fuse_load(jit, idx);
+	case BPF_JMP:
+	case BPF_JMP32: return x86_fuse_jump(jit, idx);
+	case BPF_ALU:
+	case BPF_ALU64: return fuse_alu(jit, idx);
 	default: return 0;
 	}
 }

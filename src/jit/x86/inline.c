@@ -86,6 +86,8 @@ static bool lookup(struct jit *jit, const struct map *map)
 /* The map's own update or delete; fn gives an int. */
 static bool change(struct jit *jit, const void *fn, enum x86_reg cpu)
 {
+	if (!fn)
+		return false;
 	if (cpu != RAX)
 		x86_load(&jit->out, 4, cpu, run_cpu);
 	x86_call_address(jit, fn);
@@ -95,18 +97,15 @@ static bool change(struct jit *jit, const void *fn, enum x86_reg cpu)
 
 bool x86_inline_helper(struct jit *jit, const struct hlp_proto *proto)
 {
-	const struct map *map;
+	const struct map *map = jit->known_maps & 1 << BPF_REG_1 ? jit->maps[BPF_REG_1] : NULL;
 
 	switch (proto->id) {
 	case BPF_FUNC_get_smp_processor_id: x86_load(&jit->out, 4, RAX, run_cpu); return true;
 	case BPF_FUNC_map_lookup_elem:
-		return proto->ret == HLP_RET_MAP_VALUE_OR_NULL && jit->known_maps & 1 << BPF_REG_1 &&
-		       lookup(jit, jit->maps[BPF_REG_1]);
+		return map && proto->ret == HLP_RET_MAP_VALUE_OR_NULL && lookup(jit, map);
 	case BPF_FUNC_map_update_elem:
-		map = jit->maps[BPF_REG_1];
 		return map && change(jit, (const void *)(uintptr_t)map->ops->update, R8);
 	case BPF_FUNC_map_delete_elem:
-		map = jit->maps[BPF_REG_1];
 		return map && change(jit, (const void *)(uintptr_t)map->ops->remove, RAX);
 	default: return false;
 	}

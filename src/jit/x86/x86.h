@@ -39,9 +39,14 @@ u8 x86_cc_of(u8 code);
 /* The comparison of a conditional jump. */
 void x86_compare(struct jit *jit, const struct bpf_insn *insn);
 
-/* fuse.c, merge.c: several instructions at once. Return the slots taken, 0: none. */
+/* fuse.c, merge.c, branch.c: several instructions at once. Return the slots taken, 0: none. */
 u32 x86_fuse(struct jit *jit, u32 idx);
 u32 x86_merge_loads(struct jit *jit, u32 idx);
+u32 x86_fuse_jump(struct jit *jit, u32 idx);
+/* Is it this operation, BPF_K or BPF_X, in 32 or 64 bits? */
+bool x86_is_alu(const struct bpf_insn *insn, u8 op);
+/* emit.c: dst = src * imm */
+void x86_multiply(struct jit *jit, bool w, enum x86_reg dst, enum x86_reg src, s32 imm);
 /* The instruction n after idx, or NULL where a jump may arrive between or the function ends. */
 const struct bpf_insn *x86_next(const struct jit *jit, u32 idx, u32 n);
 
