@@ -19,7 +19,7 @@ PROG(empty)
 	if (p + LEN > (const __u8 *)DATA_END(ctx))                                                 \
 	return 0
 
-PROG_RUNS(arithmetic, 4)
+PROG_RUNS(arithmetic, 16)
 {
 	BYTES(p);
 	__u64 a = p[0], b = p[1] + 3;
@@ -34,7 +34,7 @@ PROG_RUNS(arithmetic, 4)
 	return (int)(a ^ b ^ a >> 32);
 }
 
-PROG_RUNS(arithmetic32, 4)
+PROG_RUNS(arithmetic32, 16)
 {
 	BYTES(p);
 	__u32 a = p[0], b = p[1] + 3;
@@ -171,7 +171,7 @@ static const __u32 nibbles[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac
 	0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
 	0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
 
-PROG_RUNS(crc32, 4)
+PROG_RUNS(crc32, 8)
 {
 	BYTES(p);
 	__u32 crc = ~0U;
@@ -208,7 +208,7 @@ PROG_RUNS(bits, 16)
 	return (int)sum;
 }
 
-PROG_RUNS(matrix, 32)
+PROG_RUNS(matrix, 128)
 {
 	BYTES(p);
 	__u32 a[4][4], b[4][4], sum = 0;

@@ -126,7 +126,7 @@ PROG_RUNS(rodata, 32)
 	return (int)sum;
 }
 
-PROG_RUNS(cpu, 32)
+PROG_RUNS(cpu, 64)
 {
 	__u32 sum = 0;
 

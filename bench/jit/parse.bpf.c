@@ -150,7 +150,7 @@ PROG_RUNS(tcp_options, 16)
 }
 
 /* The header's checksum after the time to live went down by one: RFC 1624 */
-PROG_RUNS(forward, 256)
+PROG_RUNS(forward, 1024)
 {
 	void *end = DATA_END(ctx);
 	struct eth *eth = DATA(ctx);

@@ -37,10 +37,12 @@ static void note_calls(struct jit_flow_sub *sub, const struct bpf_insn *insn)
 	if (BPF_CLASS(insn->code) != BPF_JMP)
 		return;
 	if (BPF_OP(insn->code) == BPF_CALL) {
-		sub->has_call = true;
+		const bool is_tail_call = insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
+					  insn->imm == BPF_FUNC_tail_call;
+
+		sub->has_call |= !is_tail_call;
+		sub->has_tail_call |= is_tail_call;
 		sub->has_kfunc |= insn->src_reg == BPF_PSEUDO_KFUNC_CALL;
-		sub->has_tail_call |= insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
-				      insn->imm == BPF_FUNC_tail_call;
 	}
 	sub->has_may_goto |= insn->code == (BPF_JMP | BPF_JCOND);
 }

@@ -122,7 +122,7 @@ static void compile_sub(struct jit *jit, u32 *insn_off)
 	while (i < end && !jit->err) {
 		if (jit->flow.is_target[i]) {
 			jit->zext = 0;
-			jit->known_maps = 0;
+			jit->known_maps = jit->known_consts = 0;
 		}
 		if (jit->flow.is_target[i] & JIT_LOOP && jit_target->loop)
 			jit_target->loop(jit);
@@ -182,7 +182,7 @@ static int compile(struct jit *jit, const struct offsets *offs)
 	for (u32 i = 0; i < sub_cnt; i++) {
 		jit->has_tail_call |= jit->flow.subs[i].has_tail_call;
 		has_kfunc |= jit->flow.subs[i].has_kfunc;
-		jit->needs_run |= jit->flow.subs[i].has_call;
+		jit->needs_run |= jit->flow.subs[i].has_call || jit->flow.subs[i].has_tail_call;
 	}
 	jit->has_throw = has_kfunc && has_throw(jit);
 	if (jit->has_throw && jit->flow.is_crossed)

@@ -40,6 +40,8 @@ struct jit {
 	/* the maps whose addresses registers hold before the instruction, for those with a bit in known_maps */
 	const struct map *maps[ISA_REG_CNT];
 	u16 known_maps;
+	u64 consts[ISA_REG_CNT]; /* the same for plain numbers */
+	u16 known_consts;
 	u16 zext; /* bits: registers whose upper 32 bits are 0 before the instruction */
 	/* the function being compiled */
 	u32 sub;

@@ -18,32 +18,65 @@ void x86_call_address(struct jit *jit, const void *addr)
 	x86_call_reg(&jit->out, RAX);
 }
 
+/* Where the programs of an array stand does not change, nor does their number. */
+static const struct map_progs *known_array(const struct jit *jit)
+{
+	if (!(jit->features & JIT_FUSE) || !(jit->known_maps & 1 << BPF_REG_2) ||
+		jit->maps[BPF_REG_2]->max_entries > INT32_MAX)
+		return NULL;
+	return container_of(jit->maps[BPF_REG_2], const struct map_progs, map);
+}
+
+/* The address of the array's entry; ret_past_end: a jump to where the index is past the end, 0: it is not. */
+static struct x86_mem entry_of(
+	struct jit *jit, const struct map_progs *array, u32 idx, u32 *ret_past_end)
+{
+	struct buf *out = &jit->out;
+
+	*ret_past_end = 0;
+	if (array && jit->known_consts & 1 << BPF_REG_3) {
+		x86_mov_ri(out, TMP2, (uintptr_t)&array->progs[idx]);
+		return (struct x86_mem){.base = TMP2};
+	}
+	x86_mov_rr(out, false, RDX, RDX);
+	if (array) {
+		x86_alu_ri(out, X86_CMP, true, RDX, (s32)array->map.max_entries);
+		*ret_past_end = x86_jcc8(out, X86_AE);
+		x86_mov_ri(out, TMP2, (uintptr_t)array->progs);
+	} else {
+		x86_load(out, 4, TMP,
+			(struct x86_mem){RSI, offsetof(struct map_progs, map.max_entries)});
+		x86_alu_rr(out, X86_CMP, true, RDX, TMP);
+		*ret_past_end = x86_jcc8(out, X86_AE);
+		x86_load(out, 8, TMP2, (struct x86_mem){RSI, offsetof(struct map_progs, progs)});
+	}
+	return (struct x86_mem){.base = TMP2, .index = RDX, .scale = 8};
+}
+
 /* R2 the array, R3 the index: see tail_call_target(). What R4 and R5 held is lost either way. */
 static void tail_call(struct jit *jit)
 {
 	const struct x86_mem calls = {.base = RUN, .disp = offsetof(struct run, tail_calls)};
+	const struct map_progs *array = known_array(jit);
+	const u32 idx = (u32)jit->consts[BPF_REG_3];
 	struct buf *out = &jit->out;
 	u32 past_end, too_many, empty;
 
-	x86_mov_rr(out, false, RDX, RDX);
-	x86_load(out, 4, TMP, (struct x86_mem){RSI, offsetof(struct map_progs, map.max_entries)});
-	x86_alu_rr(out, X86_CMP, true, RDX, TMP);
-	past_end = x86_jcc8(out, X86_AE);
+	if (array && jit->known_consts & 1 << BPF_REG_3 && idx >= array->map.max_entries)
+		return;
+	x86_load(out, 8, TMP2, entry_of(jit, array, idx, &past_end));
+	x86_test_rr(out, true, TMP2, TMP2);
+	empty = x86_jcc8(out, X86_E);
 	x86_load(out, 4, TMP, calls);
 	x86_alu_ri(out, X86_CMP, false, TMP, TAIL_CALL_MAX);
 	too_many = x86_jcc8(out, X86_AE);
-	x86_load(out, 8, RSI, (struct x86_mem){RSI, offsetof(struct map_progs, progs)});
-	x86_shift_ri(out, X86_SHL, true, RDX, 3);
-	x86_alu_rr(out, X86_ADD, true, RSI, RDX);
-	x86_load(out, 8, TMP2, (struct x86_mem){RSI, 0});
-	x86_test_rr(out, true, TMP2, TMP2);
-	empty = x86_jcc8(out, X86_E);
 	x86_alu_ri(out, X86_ADD, false, TMP, 1);
 	x86_store(out, 4, calls, TMP);
 	x86_load(out, 8, TMP2, (struct x86_mem){TMP2, offsetof(struct prog, image.func0)});
 	x86_drop_frame(jit);
 	x86_jmp_reg(out, TMP2);
-	x86_here8(out, past_end);
+	if (past_end)
+		x86_here8(out, past_end);
 	x86_here8(out, too_many);
 	x86_here8(out, empty);
 }

@@ -367,6 +367,16 @@ static const struct map *map_of(const struct jit *jit, const struct bpf_insn *in
 	return NULL;
 }
 
+static bool is_const(const struct bpf_insn *insn, u64 *ret_value)
+{
+	switch (insn->code) {
+	case BPF_ALU64 | BPF_MOV | BPF_K: *ret_value = (u64)(s64)insn->imm; return true;
+	case BPF_ALU | BPF_MOV | BPF_K: *ret_value = (u32)insn->imm; return true;
+	case BPF_LD | BPF_IMM | BPF_DW: *ret_value = isa_imm64(insn); return !insn->src_reg;
+	default: return false;
+	}
+}
+
 /* What is known of registers behind the instruction at idx, whatever it became. */
 static void learn(struct jit *jit, u32 idx)
 {
@@ -381,9 +391,12 @@ static void learn(struct jit *jit, u32 idx)
 	map = map_of(jit, insn);
 	jit->zext = clears ? jit->zext | writes : jit->zext & ~writes;
 	jit->known_maps &= ~writes;
+	jit->known_consts &= ~writes;
 	if (map) {
 		jit->maps[insn->dst_reg] = map;
 		jit->known_maps |= writes;
+	} else if (is_const(insn, &jit->consts[insn->dst_reg])) {
+		jit->known_consts |= writes;
 	}
 }
 
