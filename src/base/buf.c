@@ -66,6 +66,11 @@ void buf_str(struct buf *buf, const char *text)
 	buf_add(buf, text, strlen(text));
 }
 
+void buf_expect(struct buf *buf, size_t len)
+{
+	grow(buf, len);
+}
+
 void *buf_room(struct buf *buf, size_t len)
 {
 	char *room;

@@ -27,6 +27,8 @@ enum { BUF_MAX = 1 << 30 };
 void buf_done(struct buf *buf);
 /* Forgets the content and the error, keeps the memory. */
 void buf_reset(struct buf *buf);
+/* Makes the next len bytes cost no growing. */
+void buf_expect(struct buf *buf, size_t len);
 void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_str(struct buf *buf, const char *text);
 /* Room for len bytes at the end, zeroed; NULL on failure. Valid until the next addition. */

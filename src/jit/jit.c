@@ -13,7 +13,7 @@
 #include "jit/mem.h"
 #include "jit/target.h"
 
-enum { FIXUP_CAP_MIN = 64, ENTRY_LEN_MAX = 4096 };
+enum { FIXUP_CAP_MIN = 64, ENTRY_LEN_MAX = 4096, INSN_LEN_TYPICAL = 6 };
 
 void jit_add_fixup(struct jit *jit, u32 at, u64 target, enum jit_fix kind)
 {
@@ -187,6 +187,7 @@ static int compile(struct jit *jit, const struct offsets *offs)
 	jit->has_throw = has_kfunc && has_throw(jit);
 	if (jit->has_throw && jit->flow.is_crossed)
 		return -EINVAL;
+	buf_expect(&jit->out, (size_t)jit->code->insn_cnt * INSN_LEN_TYPICAL + FIXUP_CAP_MIN);
 	jit_target->entry(jit);
 	for (jit->sub = 0; jit->sub < jit->code->sub_cnt && !jit->err; jit->sub++) {
 		/* what falls into the function is past its prologue already */

@@ -240,36 +240,58 @@ static u32 upper_bits(struct jit *jit, u32 idx, u32 n, enum x86_reg src)
 	return n + 4;
 }
 
+/* The second instruction says which patterns to look for. */
 static u32 fuse_mov(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *mov = &jit->code->insns[idx];
-	const struct bpf_insn *next = x86_next(jit, idx, 1);
 	const enum x86_reg src = x86_reg_of(mov->src_reg);
+	const struct bpf_insn *next;
 	u32 len;
 
-	if (!next || BPF_SRC(mov->code) != BPF_X || mov->off)
+	if (BPF_SRC(mov->code) != BPF_X || mov->off)
 		return 0;
-	len = rotate(jit, idx);
-	len = len ? len : mov_add(jit, idx);
-	len = len ? len : mov_op(jit, idx);
-	if (!len && is_wide(mov))
-		len = upper_bits(jit, idx, 1, src);
-	if (!len && next->dst_reg == mov->dst_reg && is_wide(mov))
-		len = extend(jit, idx, 1, src);
-	return len;
+	next = x86_next(jit, idx, 1);
+	if (!next)
+		return 0;
+	if (BPF_CLASS(next->code) == BPF_LD)
+		return is_wide(mov) ? upper_bits(jit, idx, 1, src) : 0;
+	if (BPF_CLASS(next->code) != BPF_ALU && BPF_CLASS(next->code) != BPF_ALU64)
+		return 0;
+	switch (BPF_OP(next->code)) {
+	case BPF_ADD: return mov_add(jit, idx);
+	case BPF_AND: len = x86_fuse_jump(jit, idx); break;
+	case BPF_RSH: len = rotate(jit, idx); break;
+	case BPF_LSH:
+		len = rotate(jit, idx);
+		len = len ? len : mov_add(jit, idx);
+		len = len ? len : x86_fuse_jump(jit, idx);
+		if (!len && is_wide(mov) && next->dst_reg == mov->dst_reg)
+			len = extend(jit, idx, 1, src);
+		break;
+	case BPF_ARSH:
+	case BPF_MUL: len = 0; break;
+	default: return 0;
+	}
+	return len ? len : mov_op(jit, idx);
 }
 
 /* r2 <<= k; r1 += r2 with r2 dead behind: an index */
 static u32 fuse_shift(struct jit *jit, u32 idx)
 {
-	const struct bpf_insn *shift = &jit->code->insns[idx], *add = x86_next(jit, idx, 1);
-	u32 len = extend(jit, idx, 0, x86_reg_of(shift->dst_reg));
+	const struct bpf_insn *shift = &jit->code->insns[idx], *add;
+	u32 len;
 
-	if (len || !add || BPF_SRC(shift->code) != BPF_K || shift->imm < 1 || shift->imm > 3 ||
-		!is_wide(shift) || add->code != (BPF_ALU64 | BPF_ADD | BPF_X) ||
-		add->src_reg != shift->dst_reg || add->dst_reg == add->src_reg ||
-		x86_is_live(jit, idx + 1, shift->dst_reg))
-		return len;
+	if (shift->code != (BPF_ALU64 | BPF_LSH | BPF_K))
+		return 0;
+	if (shift->imm >= 32) {
+		len = x86_fuse_jump(jit, idx);
+		return len ? len : extend(jit, idx, 0, x86_reg_of(shift->dst_reg));
+	}
+	add = x86_next(jit, idx, 1);
+	if (!add || shift->imm < 1 || shift->imm > 3 ||
+		add->code != (BPF_ALU64 | BPF_ADD | BPF_X) || add->src_reg != shift->dst_reg ||
+		add->dst_reg == add->src_reg || x86_is_live(jit, idx + 1, shift->dst_reg))
+		return 0;
 	return address(jit, idx, 2, true, add->dst_reg,
 		(struct x86_mem){.base = x86_reg_of(add->dst_reg),
 			.index = x86_reg_of(shift->dst_reg),
@@ -337,40 +359,45 @@ static u32 memory_operand(struct jit *jit, u32 idx, struct x86_mem mem)
 
 static u32 fuse_load(struct jit *jit, u32 idx)
 {
-	const struct bpf_insn *load = &jit->code->insns[idx];
+	const struct bpf_insn *load = &jit->code->insns[idx], *next;
 	const struct x86_mem mem = {.base = x86_reg_of(load->src_reg), .disp = load->off};
 	u32 len;
 
-	if (BPF_MODE(load->code) != BPF_MEM || !x86_next(jit, idx, 1))
+	if (BPF_MODE(load->code) != BPF_MEM)
 		return 0;
+	next = x86_next(jit, idx, 1);
+	if (!next)
+		return 0;
+	switch (BPF_CLASS(next->code)) {
+	case BPF_JMP:
+	case BPF_JMP32: return x86_fuse_jump(jit, idx);
+	case BPF_LDX: return x86_merge_loads(jit, idx);
+	case BPF_ALU:
+	case BPF_ALU64: break;
+	default: return 0;
+	}
 	len = x86_merge_loads(jit, idx);
-	len = len ? len : x86_fuse_jump(jit, idx);
 	len = len ? len : change_memory(jit, idx, mem);
 	return len ? len : memory_operand(jit, idx, mem);
 }
 
-static u32 fuse_alu(struct jit *jit, u32 idx)
-{
-	const u32 len = x86_fuse_jump(jit, idx);
-
-	if (len)
-		return len;
-	switch (BPF_OP(jit->code->insns[idx].code)) {
-	case BPF_MOV: return fuse_mov(jit, idx);
-	case BPF_LSH: return fuse_shift(jit, idx);
-	case BPF_ADD: return fuse_add(jit, idx);
-	default: return 0;
-	}
-}
-
 u32 x86_fuse(struct jit *jit, u32 idx)
 {
-	switch (BPF_CLASS(jit->code->insns[idx].code)) {
+	const struct bpf_insn *insn = &jit->code->insns[idx];
+
+	switch (BPF_CLASS(insn->code)) {
 	case BPF_LDX: return fuse_load(jit, idx);
 	case BPF_JMP:
 	case BPF_JMP32: return x86_fuse_jump(jit, idx);
 	case BPF_ALU:
-	case BPF_ALU64: return fuse_alu(jit, idx);
+	case BPF_ALU64: break;
+	default: return 0;
+	}
+	switch (BPF_OP(insn->code)) {
+	case BPF_MOV: return fuse_mov(jit, idx);
+	case BPF_LSH: return fuse_shift(jit, idx);
+	case BPF_ADD: return fuse_add(jit, idx);
+	case BPF_AND: return x86_fuse_jump(jit, idx);
 	default: return 0;
 	}
 }
