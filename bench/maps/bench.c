@@ -3,7 +3,7 @@
  *
  *	bench_maps [--json] [--rounds N] [--quick] OBJECT [MAP...]
  *
- * OBJECT is maps.bpf.o. In each round both engines run each operation's program, on the same keys, which differ
+ * OBJECT is maps.bpf.o; the map "calls" stands for what is called from C. In each round both engines run each operation's program, on the same keys, which differ
  * from round to round; the figure is the engines' own duration, the least of the rounds, with the least of the
  * program without an operation taken off: the kernel does not let others run meanwhile, skep cannot help it. What is
  * deleted is added again in between. Both must say that as many operations
@@ -327,23 +327,25 @@ static int print_none(enum libbpf_print_level level, const char *text, va_list a
 	return 0;
 }
 
-static bool is_asked(const struct bench *b, const struct row *row, char **names, int cnt)
+static bool is_asked(const char *map, char **names, int cnt)
 {
-	if (b->quick && row->entries > QUICK_ENTRIES)
-		return false;
 	for (int i = 0; i < cnt; i++)
-		if (!strcmp(names[i], row->map))
+		if (!strcmp(names[i], map))
 			return true;
 	return !cnt;
 }
 
 static void bench_others(struct bench *b)
 {
-	struct figure f = bench_calls(b->ports[SKEP], b->ports[KERNEL], b->rounds);
+	struct figure calls[2];
 
-	if (f.skep_ns >= 0)
-		show(b, &f);
+	bench_calls(b->rounds, calls);
+	for (u32 i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].skep_ns >= 0)
+			show(b, &calls[i]);
 #ifdef HAVE_LFHT
+	struct figure f;
+
 	for (u32 entries = 1 << 10; entries <= (b->quick ? 1U << 10 : 1U << 20); entries <<= 5) {
 		f = bench_lfht(entries, b->rounds);
 		if (f.skep_ns >= 0)
@@ -358,9 +360,10 @@ static int bench_all(struct bench *b, char **names, int cnt)
 		printf("%-13s %3s %8s  %-13s %8s  %8s %s  %6s\n", "map", "key", "entries", "op",
 			"skep ns", "peer ns", "      ", "ratio");
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
-		if (is_asked(b, &rows[i], names, cnt))
+		if (is_asked(rows[i].map, names, cnt) &&
+			(!b->quick || rows[i].entries <= QUICK_ENTRIES))
 			bench_row(b, &rows[i]);
-	if (!cnt)
+	if (is_asked("calls", names, cnt))
 		bench_others(b);
 	if (!b->json && b->ratio_cnt)
 		printf("skep / kernel inside programs: geometric mean %.3f, worst %.3f, of %u\n",

@@ -10,8 +10,6 @@
 
 enum { LOOPS = 4096, ROUNDS_MAX = 101 };
 
-struct port;
-
 struct figure {
 	const char *map, *op;
 	u32 key_size, entries;
@@ -28,8 +26,8 @@ static inline u64 now_ns(void)
 }
 
 double least(const double *numbers, u32 cnt);
-/* Lookups through bpf(2), on both engines. */
-struct figure bench_calls(struct port *skep, struct port *kernel, u32 rounds);
+/* Lookups through bpf(2) beside the kernel's: as anyone, and as a trusted caller. */
+void bench_calls(u32 rounds, struct figure ret_figures[2]);
 #ifdef HAVE_LFHT
 /* Lookups in a HASH and in liburcu's hash table, both called from C. */
 struct figure bench_lfht(u32 entries, u32 rounds);

@@ -1,64 +1,95 @@
 /*
- * What a lookup costs user space: bpf(2) on one key of a small hash, on skep in this process and on the kernel.
+ * What a lookup costs user space: bpf(2) on one key of a small hash, on the kernel, on skep in this process, and on skep
+ * by a caller who keeps the promises of skep_bpf_trusted.
  */
 #include "bench.h"
 
-#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <skep/skep.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
-
-#include "port/port.h"
 
 enum { ENTRIES = 1024 };
 
-static int make(struct port *port)
-{
-	int fd;
+typedef long (*bpf_fn)(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size);
 
-	port_use(port);
-	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "calls", 4, 8, ENTRIES, NULL);
+static long bpf_kernel(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	long ret = syscall(__NR_bpf, cmd, attr, size);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static long elem(struct skep *skep, bpf_fn bpf, int cmd, int fd, const void *key, const void *value)
+{
+	const unsigned int len = offsetof(union bpf_attr, flags) + sizeof(u64);
+	union bpf_attr attr;
+
+	memset(&attr, 0, len);
+	attr.map_fd = (u32)fd;
+	attr.key = (uintptr_t)key;
+	attr.value = (uintptr_t)value;
+	return bpf(skep, cmd, &attr, len);
+}
+
+static int make(struct skep *skep, bpf_fn bpf)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_HASH,
+		.key_size = 4,
+		.value_size = 8,
+		.max_entries = ENTRIES};
+	int fd = (int)bpf(skep, BPF_MAP_CREATE, &attr, sizeof(attr));
+
 	for (u32 key = 0; fd >= 0 && key < ENTRIES; key++) {
 		u64 value = key;
 
-		bpf_map_update_elem(fd, &key, &value, BPF_ANY);
+		elem(skep, bpf, BPF_MAP_UPDATE_ELEM, fd, &key, &value);
 	}
 	return fd;
 }
 
 /* Nanoseconds of a call. */
-static double look_up(struct port *port, int fd)
+static double look_up(struct skep *skep, bpf_fn bpf, int fd)
 {
-	u64 start, value, sum = 0;
+	u64 start = now_ns(), value = 0, sum = 0;
 
-	port_use(port);
-	start = now_ns();
 	for (u32 i = 0; i < LOOPS; i++) {
 		u32 key = i * 2654435761U % ENTRIES;
 
-		if (!bpf_map_lookup_elem(fd, &key, &value))
+		if (!elem(skep, bpf, BPF_MAP_LOOKUP_ELEM, fd, &key, &value))
 			sum += value;
 	}
 	return sum ? (double)(now_ns() - start) / LOOPS : -1;
 }
 
-struct figure bench_calls(struct port *skep, struct port *kernel, u32 rounds)
+void bench_calls(u32 rounds, struct figure ret_figures[2])
 {
-	struct figure f = {.map = "HASH",
-		.op = "bpf(2) lookup",
-		.key_size = 4,
-		.entries = ENTRIES,
-		.peer = "kernel",
-		.skep_ns = -1,
-		.peer_ns = -1};
-	double ours[ROUNDS_MAX], theirs[ROUNDS_MAX];
-	int fd = make(skep), kernel_fd = make(kernel);
+	static const char *const names[] = {"bpf(2) lookup", "trusted lookup"};
+	static const bpf_fn fns[] = {skep_bpf, skep_bpf_trusted};
+	double ns[3][ROUNDS_MAX];
+	struct skep *skep = NULL;
+	int fd = -1, kernel_fd = make(NULL, bpf_kernel);
 
+	if (!skep_new(NULL, &skep))
+		fd = make(skep, skep_bpf);
 	for (u32 i = 0; i < rounds; i++) {
-		ours[i] = fd >= 0 ? look_up(skep, fd) : -1;
-		theirs[i] = kernel_fd >= 0 ? look_up(kernel, kernel_fd) : -1;
+		for (u32 f = 0; f < ARRAY_SIZE(fns); f++)
+			ns[f][i] = fd >= 0 ? look_up(skep, fns[f], fd) : -1;
+		ns[2][i] = kernel_fd >= 0 ? look_up(NULL, bpf_kernel, kernel_fd) : -1;
 	}
-	f.skep_ns = least(ours, rounds);
-	f.peer_ns = least(theirs, rounds);
-	close(fd);
-	close(kernel_fd);
-	return f;
+	for (u32 f = 0; f < ARRAY_SIZE(fns); f++)
+		ret_figures[f] = (struct figure){.map = "HASH",
+			.op = names[f],
+			.key_size = 4,
+			.entries = ENTRIES,
+			.peer = "kernel",
+			.skep_ns = least(ns[f], rounds),
+			.peer_ns = least(ns[2], rounds)};
+	if (kernel_fd >= 0)
+		close(kernel_fd);
+	if (fd >= 0)
+		skep_close(skep, fd);
+	skep_free(skep);
 }

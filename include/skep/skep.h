@@ -48,6 +48,16 @@ SKEP_API void skep_free(struct skep *skep);
  * the caller's memory; a bad one gives -EFAULT. */
 SKEP_API long skep_bpf(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size);
 
+/*
+ * The same for callers who make two promises, so that commands on single elements need no system call:
+ *
+ *   - pointers in attr are good for what the command reads and writes there (a bad one is a fault, as with memcpy);
+ *   - a descriptor that was given to skep_bpf_trusted is closed with skep_close. Until then its object stays.
+ */
+SKEP_API long skep_bpf_trusted(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size);
+/* close(2) of a descriptor that the instance may remember. 0 or -errno. */
+SKEP_API int skep_close(struct skep *skep, int fd);
+
 #ifdef __cplusplus
 }
 #endif

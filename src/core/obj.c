@@ -96,12 +96,24 @@ static void unpublish(struct obj *obj)
 	table->cnt--;
 }
 
+/* Drops a reference beside which there is another, without the lock. */
+static bool is_not_last(struct obj *obj)
+{
+	u32 refs = __atomic_load_n(&obj->refs, __ATOMIC_RELAXED);
+
+	while (refs > 1)
+		if (__atomic_compare_exchange_n(
+			    &obj->refs, &refs, refs - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
 void obj_put(struct obj *obj)
 {
 	struct skep *inst;
 	bool is_last;
 
-	if (!obj)
+	if (!obj || is_not_last(obj))
 		return;
 	inst = obj->inst;
 	pthread_mutex_lock(&inst->lock);

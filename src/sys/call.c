@@ -100,6 +100,7 @@ void sys_done(struct skep *inst)
 	if (!sys)
 		return;
 	inst->reap = NULL;
+	sys_fast_done(inst);
 	sys_pins_clear(inst);
 	forget_fds(inst);
 	if (sys->stats_fd >= 0)

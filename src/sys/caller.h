@@ -31,10 +31,12 @@ struct sys_user_ops {
 struct sys_user {
 	const struct sys_user_ops *ops;
 	uid_t uid;
+	bool is_us; /* this process: its uid is asked for when it is needed */
 };
 
 /* This process. */
 void sys_user_local_init(struct sys_user *ret_user);
+uid_t sys_user_uid(const struct sys_user *user);
 
 static inline int sys_user_read(struct sys_user *user, u64 addr, void *ret, size_t len)
 {

@@ -263,6 +263,8 @@ int sys_fd_new(struct skep *inst, struct sys_user *user, struct obj *obj, int mo
 	fd = user->ops->fd_install(user, fd);
 	if (fd < 0)
 		sys_fd_reap(inst);
+	else
+		sys_fast_forget(inst, fd);
 	return fd;
 }
 

@@ -472,7 +472,7 @@ static int load_prog(struct load *load, struct prog **ret_prog)
 	want->type = load->attr->prog_type;
 	want->expected_attach_type = load->attr->expected_attach_type;
 	want->flags = load->attr->prog_flags;
-	want->uid = load->call->user->uid;
+	want->uid = sys_user_uid(load->call->user);
 	want->map_get = get_map;
 	want->arg = load;
 	want->log_level = load->attr->log_level; /* BPF_LOG_FIXED alone: messages, no states */

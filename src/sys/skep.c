@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "core/inst.h"
@@ -126,4 +127,15 @@ long skep_bpf(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int siz
 
 	sys_user_local_init(&user);
 	return sys_bpf(skep, &user, cmd, (uintptr_t)attr, size);
+}
+
+long skep_bpf_trusted(struct skep *skep, int cmd, union bpf_attr *attr, unsigned int size)
+{
+	return sys_bpf_trusted(skep, cmd, attr, size);
+}
+
+int skep_close(struct skep *skep, int fd)
+{
+	sys_fast_forget(skep, fd);
+	return close(fd) ? -errno : 0;
 }
