@@ -1,124 +1,148 @@
 /*
- * The arguments of a global function as its BTF declares them: numbers, the context, or memory of the
- * pointed-to type's size. Whoever calls it must pass these; its body may rely on them.
+ * The arguments of a global function as its BTF declares them: numbers, the context, objects of the kernel,
+ * or memory of the pointed-to type's size; declaration tags "arg:…" say more. Whoever calls it must pass
+ * these; its body may rely on them.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "btf/btf.h"
+#include "core/kbtf.h"
+#include "verifier/ctx_type.h"
 #include "verifier/env.h"
 #include "verifier/static.h"
 
-enum { TAG_CTX = 1, TAG_NONNULL = 2, TAG_NULLABLE = 4 };
+enum {
+	TAG_CTX = 1,
+	TAG_NONNULL = 2,
+	TAG_NULLABLE = 4,
+	TAG_TRUSTED = 8,
+	TAG_UNTRUSTED = 16,
+	TAG_ARENA = 32,
+};
 
 static int read_tags(struct vf_env *env, u32 func_id, u32 arg_no, u32 *ret_tags)
 {
+	static const struct {
+		const char *word;
+		u32 bit;
+	} known[] = {{"ctx", TAG_CTX}, {"nonnull", TAG_NONNULL}, {"nullable", TAG_NULLABLE},
+		{"trusted", TAG_TRUSTED}, {"untrusted", TAG_UNTRUSTED}, {"arena", TAG_ARENA}};
 	const struct btf_obj *btf = env->params->btf;
-	u32 id = 0;
+	u32 id = 0, tags = 0;
 
-	*ret_tags = 0;
 	while (!btf_find_decl_tag(btf, func_id, arg_no, "arg:", id, &id)) {
 		const char *tag = btf_type_name(btf, id) + strlen("arg:");
+		u32 bit = 0;
 
-		if (!strcmp(tag, "ctx"))
-			*ret_tags |= TAG_CTX;
-		else if (!strcmp(tag, "nonnull"))
-			*ret_tags |= TAG_NONNULL;
-		else if (!strcmp(tag, "nullable"))
-			*ret_tags |= TAG_NULLABLE;
-		else
-			return vf_complain(env, VF_C_UNSUPPORTED_ARG_TAG, tag);
+		for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+			if (!strcmp(known[i].word, tag))
+				bit = known[i].bit;
+		if (!bit)
+			return vf_complain(env, VF_C_GLOBAL_TAG_UNKNOWN, arg_no);
+		tags |= bit;
 	}
+	*ret_tags = tags;
 	return 0;
 }
 
-/* A struct of the context's name; for kprobes the context is known by a typedef, too. */
-static bool is_ctx(const struct vf_env *env, u32 type_id)
+/* The name without what follows "___", where programs keep variants of one struct apart. */
+static size_t essential_len(const char *name)
 {
-	const struct btf_obj *btf = env->params->btf;
-	bool is_kprobe = env->type->type == BPF_PROG_TYPE_KPROBE;
-	const struct btf_type *t = btf_type_at(btf, type_id);
-	const char *name;
+	const char *end = strstr(name, "___");
 
-	while (btf_type_is_modifier(t)) {
-		if (is_kprobe && btf_type_is(t, BTF_KIND_TYPEDEF) &&
-			!strcmp(btf_type_name(btf, type_id), "bpf_user_pt_regs_t"))
-			return true;
-		type_id = t->type;
-		t = btf_type_at(btf, type_id);
-	}
-	name = btf_type_name(btf, type_id);
-	if (!btf_type_is_struct(t) || !*name)
-		return false;
-	if (!strcmp(env->type->ctx_name, "__sk_buff") && !strcmp(name, "sk_buff"))
-		return true;
-	if (!strcmp(env->type->ctx_name, "xdp_md") && !strcmp(name, "xdp_buff"))
-		return true;
-	return !strcmp(name, env->type->ctx_name) || (is_kprobe && !strcmp(name, "pt_regs"));
+	return end && end > name ? (size_t)(end - name) : strlen(name);
 }
 
-/* What a type's programs may also call their context when they say so with the tag. */
-static bool is_other_ctx(const struct vf_env *env, const struct btf_type *t, const char *name)
+/* The kernel's one type of the same kind and name. */
+static int find_kernel_type(struct vf_env *env, u32 arg_no, u32 id, u32 *ret_id)
 {
-	switch (env->type->type) {
-	case BPF_PROG_TYPE_TRACEPOINT: return true;
-	case BPF_PROG_TYPE_KPROBE:
-	case BPF_PROG_TYPE_PERF_EVENT: return btf_type_is_struct(t) && !strcmp(name, "pt_regs");
-	case BPF_PROG_TYPE_RAW_TRACEPOINT: return btf_type_is(t, BTF_KIND_INT) && t->size == 8;
-	default: return false;
+	const struct btf_obj *btf = env->params->btf, *kernel;
+	const char *name = btf_type_name(btf, id), *why = "has no matches";
+	u32 kind = btf_type_kind(btf_type_at(btf, id)), cnt = 0, found = 0;
+	size_t len = essential_len(name);
+
+	if (core_kbtf_get(env->params->inst, &kernel))
+		return vf_complain(env, VF_C_KSYM_BTF);
+	for (u32 k = 1; k < btf_type_cnt(kernel) && *name; k++) {
+		const char *other = btf_type_name(kernel, k);
+
+		if (btf_type_kind(btf_type_at(kernel, k)) != kind || essential_len(other) != len ||
+			strncmp(other, name, len))
+			continue;
+		found = k;
+		cnt++;
 	}
+	if (cnt > 1)
+		why = "is ambiguous";
+	if (cnt != 1)
+		return vf_complain_err(env, cnt ? -ESRCH : -ENOENT, VF_C_GLOBAL_MATCH, arg_no,
+			btf_kind_name(kind), name, why);
+	*ret_id = found;
+	return 0;
 }
 
-static bool is_regs_typedef(const struct vf_env *env, u32 type_id)
+static int read_trusted(
+	struct vf_env *env, u32 pointee, u32 arg_no, u32 tags, struct vf_arg *ret_arg)
 {
-	const struct btf_obj *btf = env->params->btf;
-	const struct btf_type *t = btf_type_at(btf, type_id);
-
-	if (env->type->type != BPF_PROG_TYPE_KPROBE && env->type->type != BPF_PROG_TYPE_PERF_EVENT)
-		return false;
-	while (btf_type_is_modifier(t) && !btf_type_is(t, BTF_KIND_TYPEDEF)) {
-		type_id = t->type;
-		t = btf_type_at(btf, type_id);
-	}
-	return btf_type_is(t, BTF_KIND_TYPEDEF) &&
-	       !strcmp(btf_type_name(btf, type_id), "bpf_user_pt_regs_t");
+	if (tags & TAG_NONNULL)
+		return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
+	ret_arg->kind = VF_ARG_BTF;
+	ret_arg->flags = VF_TRUSTED;
+	ret_arg->may_be_null = tags & TAG_NULLABLE;
+	return find_kernel_type(
+		env, arg_no, btf_skip_modifiers(env->params->btf, pointee), &ret_arg->btf_id);
 }
 
-/* The tag alone does not make a context: the pointer must be void's or the context's. */
-static int check_tagged_ctx(struct vf_env *env, u32 pointee, u32 arg_no)
+/* Linux's btf_type_is_primitive */
+static bool is_primitive(const struct btf_type *t)
 {
-	const struct btf_obj *btf = env->params->btf;
+	return (btf_type_is(t, BTF_KIND_INT) && btf_type_is_regular_int(t)) || btf_type_is_enum(t);
+}
+
+static int read_untrusted(
+	struct vf_env *env, u32 pointee, u32 arg_no, u32 tags, struct vf_arg *ret_arg)
+{
+	const struct btf_obj *btf = env->params->btf, *kernel;
+	u32 id = btf_skip_modifiers(btf, pointee);
 	const struct btf_type *t;
-	const char *name;
+	int err;
 
-	if (is_regs_typedef(env, pointee))
+	if (tags & ~TAG_UNTRUSTED)
+		return vf_complain(env, VF_C_GLOBAL_TAG_ALONE, arg_no, "untrusted");
+	ret_arg->flags = VF_UNTRUSTED;
+	if (!id || is_primitive(btf_type_at(btf, id))) {
+		ret_arg->kind = VF_ARG_MEM;
 		return 0;
-	pointee = btf_skip_modifiers(btf, pointee);
-	if (!pointee)
-		return 0;
-	t = btf_type_at(btf, pointee);
-	name = btf_type_name(btf, pointee);
-	if (!*name)
-		return vf_complain(env, VF_C_GLOBAL_CTX_NAME, arg_no);
-	if (is_other_ctx(env, t, name) ||
-		(btf_type_is_struct(t) && !strcmp(name, env->type->ctx_name)))
-		return 0;
-	return vf_complain(env, VF_C_GLOBAL_CTX_TYPE, arg_no,
-		env->type->type == BPF_PROG_TYPE_KPROBE ? "pt_regs" : env->type->ctx_name);
+	}
+	ret_arg->kind = VF_ARG_BTF;
+	err = find_kernel_type(env, arg_no, id, &ret_arg->btf_id);
+	if (!err)
+		err = core_kbtf_get(env->params->inst, &kernel);
+	if (err)
+		return err;
+	t = btf_type_at(kernel, ret_arg->btf_id);
+	if (!btf_type_is_struct(t))
+		return vf_complain(env, VF_C_GLOBAL_UNTRUSTED, arg_no,
+			btf_kind_name(btf_type_kind(t)), btf_type_name(kernel, ret_arg->btf_id));
+	return 0;
 }
 
-static int read_pointer(
+static bool is_dynptr(const struct btf_obj *btf, u32 pointee)
+{
+	u32 id = btf_skip_modifiers(btf, pointee);
+
+	return btf_type_is(btf_type_at(btf, id), BTF_KIND_STRUCT) &&
+	       !strcmp(btf_type_name(btf, id), "bpf_dynptr");
+}
+
+/* Memory of the size of what the pointer points to. */
+static int read_memory(
 	struct vf_env *env, u32 pointee, u32 arg_no, u32 tags, struct vf_arg *ret_arg)
 {
 	const struct btf_obj *btf = env->params->btf;
 	int err;
 
-	if (tags & TAG_CTX || is_ctx(env, pointee)) {
-		if (tags & ~TAG_CTX)
-			return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
-		ret_arg->kind = VF_ARG_CTX;
-		return tags & TAG_CTX ? check_tagged_ctx(env, pointee, arg_no) : 0;
-	}
 	if (tags & TAG_NULLABLE)
 		return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
 	pointee = btf_skip_modifiers(btf, pointee);
@@ -132,12 +156,40 @@ static int read_pointer(
 	return 0;
 }
 
+static int read_pointer(
+	struct vf_env *env, u32 pointee, u32 arg_no, u32 tags, struct vf_arg *ret_arg)
+{
+	if (tags & TAG_CTX || vf_ctx_is_type(env, pointee)) {
+		if (tags & ~TAG_CTX)
+			return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
+		ret_arg->kind = VF_ARG_CTX;
+		return tags & TAG_CTX ? vf_ctx_check_type(env, pointee, arg_no) : 0;
+	}
+	if (is_dynptr(env->params->btf, pointee)) {
+		if (tags)
+			return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
+		ret_arg->kind = VF_ARG_DYNPTR;
+		return 0;
+	}
+	if (tags & TAG_TRUSTED)
+		return read_trusted(env, pointee, arg_no, tags, ret_arg);
+	if (tags & TAG_UNTRUSTED)
+		return read_untrusted(env, pointee, arg_no, tags, ret_arg);
+	if (tags & TAG_ARENA) {
+		if (tags & ~TAG_ARENA)
+			return vf_complain(env, VF_C_GLOBAL_TAG_ALONE, arg_no, "arena");
+		ret_arg->kind = VF_ARG_ARENA;
+		return 0;
+	}
+	return read_memory(env, pointee, arg_no, tags, ret_arg);
+}
+
 static int read_arg(struct vf_env *env, const struct vf_sub *sub, u32 func_id, u32 arg_no,
 	u32 type_id, struct vf_arg *ret_arg)
 {
 	const struct btf_obj *btf = env->params->btf;
 	const struct btf_type *t;
-	u32 tags;
+	u32 tags = 0;
 	int err = read_tags(env, func_id, arg_no, &tags);
 
 	if (err)

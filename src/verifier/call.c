@@ -25,22 +25,22 @@ static const char *name_of(u32 id)
 }
 
 /* The kinds and flags that the files of calls give a meaning to; all others are refused. */
-static const u64 known_args = 1ull << HLP_NONE | 1ull << HLP_CONST_MAP_PTR | 1ull << HLP_MAP_KEY |
-			      1ull << HLP_MAP_VALUE | 1ull << HLP_MEM | 1ull << HLP_CONST_SIZE |
-			      1ull << HLP_CONST_SIZE_OR_ZERO | 1ull << HLP_CTX |
-			      1ull << HLP_ANYTHING | 1ull << HLP_STACK | 1ull << HLP_CONST_STR |
-			      1ull << HLP_SCALAR_CONST | 1ull << HLP_SOCK_COMMON |
-			      1ull << HLP_SOCKET | 1ull << HLP_RINGBUF_MEM |
-			      1ull << HLP_CONST_ALLOC_SIZE_OR_ZERO |
-			      1ull << HLP_BTF_ID_SOCK_COMMON | 1ull << HLP_FUNC |
-			      1ull << HLP_SPIN_LOCK | 1ull << HLP_TIMER;
+static const u64 known_args =
+	1ull << HLP_NONE | 1ull << HLP_CONST_MAP_PTR | 1ull << HLP_MAP_KEY | 1ull << HLP_MAP_VALUE |
+	1ull << HLP_MEM | 1ull << HLP_CONST_SIZE | 1ull << HLP_CONST_SIZE_OR_ZERO |
+	1ull << HLP_CTX | 1ull << HLP_ANYTHING | 1ull << HLP_STACK | 1ull << HLP_CONST_STR |
+	1ull << HLP_SCALAR_CONST | 1ull << HLP_SOCK_COMMON | 1ull << HLP_SOCKET |
+	1ull << HLP_RINGBUF_MEM | 1ull << HLP_CONST_ALLOC_SIZE_OR_ZERO |
+	1ull << HLP_BTF_ID_SOCK_COMMON | 1ull << HLP_FUNC | 1ull << HLP_SPIN_LOCK |
+	1ull << HLP_TIMER | 1ull << HLP_BTF_ID | 1ull << HLP_PERCPU_BTF_ID;
 static const u32 known_arg_flags = HLP_MAYBE_NULL | HLP_RDONLY | HLP_UNINIT | HLP_WRITE |
 				   HLP_FIXED_SIZE | HLP_ALIGNED | HLP_OBJ_RELEASE;
 static const u64 known_rets = 1ull << HLP_RET_INTEGER | 1ull << HLP_RET_VOID |
 			      1ull << HLP_RET_MAP_VALUE | 1ull << HLP_RET_SOCKET |
 			      1ull << HLP_RET_TCP_SOCK | 1ull << HLP_RET_SOCK_COMMON |
-			      1ull << HLP_RET_MEM;
-static const u32 known_ret_flags = HLP_MAYBE_NULL | HLP_RINGBUF;
+			      1ull << HLP_RET_MEM | 1ull << HLP_RET_BTF_ID |
+			      1ull << HLP_RET_MEM_OR_BTF_ID;
+static const u32 known_ret_flags = HLP_MAYBE_NULL | HLP_RINGBUF | HLP_TRUSTED | HLP_RDONLY;
 
 static int check_known(struct vf_env *env, const struct hlp_proto *hlp)
 {
@@ -54,8 +54,6 @@ static int check_known(struct vf_env *env, const struct hlp_proto *hlp)
 	if (!(known_rets & 1ull << HLP_KIND(hlp->ret)) || hlp->ret & ~0xffu & ~known_ret_flags)
 		return vf_complain(
 			env, VF_C_UNSUPPORTED_HELPER_RET, name_of(hlp->id), hlp->id, hlp->ret);
-	if (hlp->asks_hook)
-		return vf_complain(env, VF_C_UNSUPPORTED_HELPER_HOOK, name_of(hlp->id), hlp->id);
 	return 0;
 }
 
@@ -66,11 +64,13 @@ static int find_helper(struct vf_env *env, u32 id, const struct hlp_proto **ret_
 
 	if (!isa_helper_name(id) && id)
 		return vf_complain(env, VF_C_HELPER_ID, name_of(id), (int)id);
-	hlp = hlp_for(hlp, env->type->type, env->params->expected_attach_type);
+	hlp = vf_helper_here(env, hlp);
 	if (!hlp)
 		return vf_complain(env, VF_C_HELPER_PROG, id ? name_of(id) : "bpf_unspec", id);
 	if (hlp->gpl_only && !env->params->is_gpl)
 		return vf_complain(env, VF_C_HELPER_GPL);
+	if (hlp->asks_hook && !vf_helper_is_allowed(env, id))
+		return vf_complain(env, VF_C_HELPER_PLACE);
 	if (hlp->may_sleep && !env->cur->may_sleep)
 		return vf_complain(env, VF_C_HELPER_SLEEP);
 	*ret_hlp = hlp;
@@ -277,7 +277,7 @@ static int set_result(struct vf_env *env, const struct hlp_proto *hlp, const str
 {
 	struct vf_reg *r0 = &vf_regs(env)[BPF_REG_0];
 	u32 id;
-	int err;
+	int err = 0;
 
 	switch (HLP_KIND(hlp->ret)) {
 	case HLP_RET_INTEGER:
@@ -285,8 +285,12 @@ static int set_result(struct vf_env *env, const struct hlp_proto *hlp, const str
 		refine_result(env, call, r0);
 		break;
 	case HLP_RET_VOID: break;
+	case HLP_RET_BTF_ID:
+	case HLP_RET_MEM_OR_BTF_ID: err = vf_call_btf_result(env, call); break;
 	default: set_pointer(env, hlp, call); break;
 	}
+	if (err)
+		return err;
 	if (r0->may_be_null)
 		r0->id = ++env->id_gen;
 	if (casts(hlp)) {

@@ -12,6 +12,22 @@
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
+/* A context that is plain memory: as far as its last byte. */
+static int call_ctx_mem(struct vf_env *env, u32 regno, u32 size, bool is_write, bool may_be_empty)
+{
+	const struct vf_access acc = {
+		.regno = regno,
+		.off = (s32)size - 1,
+		.size = 1,
+		.is_write = is_write,
+		.value = VF_NO_REG,
+	};
+
+	if (!size)
+		return may_be_empty ? 0 : -EACCES;
+	return vf_access(env, &acc);
+}
+
 int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, bool is_write,
 	bool may_be_empty)
 {
@@ -39,11 +55,17 @@ int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, b
 			call->raw_size = size;
 		}
 		return err;
-	default:
-		if (may_be_empty && !size && vf_is_null(reg))
-			return 0;
-		return vf_complain(env, VF_C_ARG_KIND, regno, vf_kind_str(reg), "fp");
+	case VF_BUF: return vf_buffer_check(env, regno, reg->off, size, is_write);
+	case VF_BTF: return vf_call_btf_mem(env, regno, size);
+	case VF_CTX:
+		if (env->type->type == BPF_PROG_TYPE_SYSCALL)
+			return call_ctx_mem(env, regno, size, is_write, may_be_empty);
+		break;
+	default: break;
 	}
+	if (may_be_empty && !size && vf_is_null(reg))
+		return 0;
+	return vf_complain(env, VF_C_ARG_KIND, regno, vf_kind_str(reg), "fp");
 }
 
 static int check_size(
@@ -174,6 +196,7 @@ static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u
 		call->map = err ? NULL : reg->map;
 		call->map_uid = reg->map_uid;
 		return err;
+	case HLP_PERCPU_BTF_ID: vf_call_percpu_arg(env, call, regno); return 0;
 	case HLP_CONST_STR: return check_string(env, regno);
 	default: return 0;
 	}
@@ -191,11 +214,13 @@ static u32 resolve_value(const struct vf_call *call, u32 arg)
 	}
 }
 
-static int complain_kind(struct vf_env *env, u32 regno, u32 arg)
+int vf_call_arg_kind(struct vf_env *env, u32 regno, u32 arg)
 {
 	struct buf words = BUF_INIT;
 	int err;
 
+	if (vf_arg_fits(arg, &vf_regs(env)[regno], 0))
+		return 0;
 	vf_arg_words(arg, &words);
 	err = vf_complain(
 		env, VF_C_ARG_KIND, regno, vf_kind_str(&vf_regs(env)[regno]), buf_text(&words));
@@ -215,6 +240,8 @@ static int check_offset(struct vf_env *env, u32 regno, u32 arg)
 			return vf_complain(env, VF_C_REF_ARG_OFF, regno);
 		return vf_reg_unmoved(env, regno);
 	}
+	if (reg->kind == VF_BTF)
+		return vf_reg_fixed(env, regno);
 	return vf_kind_bits(reg->kind) & KIND_MOVED ? 0 : vf_reg_unmoved(env, regno);
 }
 
@@ -254,9 +281,11 @@ int vf_call_arg(struct vf_env *env, struct vf_call *call, u32 arg_no)
 		/* that it is null was relied upon */
 		err = vf_mark_precise(env, regno);
 	} else {
-		if (!vf_arg_fits(arg, reg, 0))
-			return complain_kind(env, regno, arg);
-		err = check_offset(env, regno, arg);
+		err = vf_call_arg_kind(env, regno, arg);
+		if (!err && reg->kind == VF_BTF)
+			err = vf_call_btf_arg(env, call, arg_no, arg);
+		if (!err)
+			err = check_offset(env, regno, arg);
 	}
 	if (!err)
 		err = note_reference(env, call, regno, arg);

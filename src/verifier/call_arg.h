@@ -19,15 +19,29 @@ struct vf_call {
 	u64 size_max;	   /* of the memory that an argument points to */
 	bool has_key;	   /* the key is the constant `key` */
 	u64 key;
+	bool is_local;		       /* a per-CPU object of the program's own */
+	const struct btf_obj *ret_btf; /* what a per-CPU pointer points to */
+	u32 ret_btf_id;
 	bool is_raw;		 /* the memory argument is filled by the helper */
 	u32 raw_regno, raw_size; /* stack to be stored to, byte by byte */
 };
 
 int vf_call_arg(struct vf_env *env, struct vf_call *call, u32 arg);
+/* The register fits the kind of argument, or the complaint that says what would. */
+int vf_call_arg_kind(struct vf_env *env, u32 regno, u32 arg);
 /* arg_kind.c: the register is of a kind that the argument takes, flags in `ignored` aside; the words of the
  * log for what it takes. */
 bool vf_arg_fits(u32 arg, const struct vf_reg *reg, u16 ignored);
 void vf_arg_words(u32 arg, struct buf *out);
+/* call_btf.c: an argument that is an object of the kernel; as memory that is read; of each CPU; and as the
+ * result. */
+int vf_call_btf_arg(struct vf_env *env, const struct vf_call *call, u32 arg_no, u32 arg);
+int vf_call_btf_mem(struct vf_env *env, u32 regno, u32 size);
+void vf_call_percpu_arg(struct vf_env *env, struct vf_call *call, u32 regno);
+int vf_call_btf_result(struct vf_env *env, const struct vf_call *call);
+/* helper_place.c: the row for this program, or NULL; whether a helper that asks may be called here. */
+const struct hlp_proto *vf_helper_here(const struct vf_env *env, const struct hlp_proto *first);
+bool vf_helper_is_allowed(const struct vf_env *env, u32 id);
 /* A helper reads or writes size bytes at register regno. call NULL: nothing is left to be filled. */
 int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, bool is_write,
 	bool may_be_empty);

@@ -5,7 +5,10 @@
  */
 #include <errno.h>
 
+#include "btf/btf.h"
+#include "core/kbtf.h"
 #include "verifier/access.h"
+#include "verifier/btf_walk.h"
 #include "verifier/call_arg.h"
 #include "verifier/callback.h"
 #include "verifier/live_stack.h"
@@ -39,6 +42,28 @@ static int check_memory(struct vf_env *env, u32 regno, const struct vf_arg *arg,
 	return 0;
 }
 
+/* A trusted object of the struct that the function names. */
+static int check_object(struct vf_env *env, u32 regno, const struct vf_arg *arg)
+{
+	const u32 kind = HLP_BTF_ID | (arg->may_be_null ? HLP_MAYBE_NULL : 0);
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+	const struct btf_obj *btf;
+	int err;
+
+	if (vf_is_null(reg) && arg->may_be_null)
+		return 0;
+	err = vf_call_arg_kind(env, regno, kind);
+	if (err)
+		return err;
+	err = core_kbtf_get(env->params->inst, &btf);
+	if (err)
+		return err;
+	if (!vf_btf_is_within(reg->btf, reg->btf_id, reg->off, btf, arg->btf_id, false))
+		return vf_complain(env, VF_C_BTF_TYPE, regno, btf_type_name(reg->btf, reg->btf_id),
+			btf_type_name(btf, arg->btf_id));
+	return vf_reg_fixed(env, regno);
+}
+
 static int check_arg(struct vf_env *env, const struct vf_sub *sub, u32 arg_no)
 {
 	const struct vf_arg *arg = &sub->args[arg_no];
@@ -56,7 +81,13 @@ static int check_arg(struct vf_env *env, const struct vf_sub *sub, u32 arg_no)
 				return err;
 		}
 		return reg->kind == VF_CTX ? 0 : vf_complain(env, VF_C_GLOBAL_CTX, arg_no);
-	default: return check_memory(env, regno, arg, arg_no);
+	case VF_ARG_BTF:
+		/* loads through it survive any address */
+		return arg->flags & VF_UNTRUSTED ? 0 : check_object(env, regno, arg);
+	case VF_ARG_ARENA:
+		return vf_is_scalar(reg) ? 0 : vf_complain(env, VF_C_GLOBAL_ARENA, regno);
+	case VF_ARG_DYNPTR: return vf_complain(env, VF_C_UNSUPPORTED_ARG, "a dynptr");
+	default: return arg->flags & VF_UNTRUSTED ? 0 : check_memory(env, regno, arg, arg_no);
 	}
 }
 

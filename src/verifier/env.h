@@ -45,15 +45,25 @@ struct vf_aux {
 	u16 access_flags; /* of the pointer it accesses */
 	struct map *map;  /* ld_imm64 of a map: borrowed from env->maps */
 	u32 map_off;
+	u32 btf_id;			  /* ld_imm64 of a variable of the kernel: which */
 	bool is_loop_seen, is_loop_plain; /* calls of bpf_loop: callback.c */
 	u32 loop_sub;
 };
 
-enum vf_arg_kind { VF_ARG_SCALAR, VF_ARG_CTX, VF_ARG_MEM };
+enum vf_arg_kind {
+	VF_ARG_SCALAR,
+	VF_ARG_CTX,
+	VF_ARG_MEM,
+	VF_ARG_BTF,
+	VF_ARG_DYNPTR,
+	VF_ARG_ARENA,
+};
 
 struct vf_arg {
 	enum vf_arg_kind kind;
-	u32 mem_size;
+	u32 mem_size; /* MEM */
+	u32 btf_id;   /* BTF: the kernel's struct */
+	u16 flags;    /* MEM, BTF: VF_TRUSTED or VF_UNTRUSTED */
 	bool may_be_null;
 };
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "core/kbtf.h"
 #include "verifier/live_stack.h"
 #include "verifier/precision.h"
 #include "verifier/prune.h"
@@ -190,6 +191,31 @@ static int explore_paths(struct vf_env *env)
 	}
 }
 
+/* What a function may rely on of an argument that its BTF describes. */
+static int set_arg(struct vf_env *env, const struct vf_arg *arg, struct vf_reg *reg)
+{
+	switch (arg->kind) {
+	case VF_ARG_CTX: vf_reg_pointer(reg, VF_CTX); return 0;
+	case VF_ARG_MEM:
+		vf_reg_pointer(reg, VF_MEM);
+		reg->mem_size = arg->mem_size;
+		reg->flags = arg->flags;
+		reg->is_rdonly = arg->flags & VF_UNTRUSTED;
+		reg->may_be_null = arg->may_be_null;
+		reg->id = reg->may_be_null ? ++env->id_gen : 0;
+		return 0;
+	case VF_ARG_BTF:
+		vf_reg_pointer(reg, VF_BTF);
+		reg->btf_id = arg->btf_id;
+		reg->flags = arg->flags;
+		reg->may_be_null = arg->may_be_null;
+		reg->id = ++env->id_gen;
+		return core_kbtf_get(env->params->inst, &reg->btf);
+	case VF_ARG_DYNPTR: return vf_complain(env, VF_C_UNSUPPORTED_ARG, "a dynptr");
+	default: vf_reg_unknown(reg); return 0;
+	}
+}
+
 /* The entry state of the main program, or of a global function with arguments as its BTF says. */
 static int enter(struct vf_env *env, u32 sub_no)
 {
@@ -212,20 +238,8 @@ static int enter(struct vf_env *env, u32 sub_no)
 		if (sub->arg_cnt != 1 || sub->args[0].kind != VF_ARG_SCALAR)
 			return vf_complain(env, VF_C_THROW_ARGS);
 	}
-	for (u32 i = 0; i < sub->arg_cnt && !err; i++) {
-		struct vf_reg *reg = &frame->regs[BPF_REG_1 + i];
-
-		switch (sub->args[i].kind) {
-		case VF_ARG_SCALAR: vf_reg_unknown(reg); break;
-		case VF_ARG_CTX: vf_reg_pointer(reg, VF_CTX); break;
-		case VF_ARG_MEM:
-			vf_reg_pointer(reg, VF_MEM);
-			reg->mem_size = sub->args[i].mem_size;
-			reg->may_be_null = sub->args[i].may_be_null;
-			reg->id = reg->may_be_null ? ++env->id_gen : 0;
-			break;
-		}
-	}
+	for (u32 i = 0; i < sub->arg_cnt && !err; i++)
+		err = set_arg(env, &sub->args[i], &frame->regs[BPF_REG_1 + i]);
 	return err;
 }
 

@@ -26,6 +26,17 @@ int vf_reg_write(struct vf_env *env, u32 regno)
 	return 0;
 }
 
+int vf_reg_fixed(struct vf_env *env, u32 regno)
+{
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+
+	if (reg->off < 0)
+		return vf_complain(env, VF_C_PTR_NEGATIVE, vf_kind_str(reg), regno, reg->off);
+	if (!tnum_equals_const(reg->num.var_off, 0))
+		return vf_complain(env, VF_C_PTR_VARIABLE, vf_kind_str(reg), vf_tnum_str(reg));
+	return 0;
+}
+
 int vf_reg_unmoved(struct vf_env *env, u32 regno)
 {
 	const struct vf_reg *reg = &vf_regs(env)[regno];

@@ -97,7 +97,7 @@ static int resolve_lddw(struct vf_env *env, u32 idx)
 	switch (insn->src_reg) {
 	case 0:
 	case BPF_PSEUDO_FUNC: return 0;
-	case BPF_PSEUDO_BTF_ID: return vf_complain(env, VF_C_UNSUPPORTED_KSYM);
+	case BPF_PSEUDO_BTF_ID: return vf_ksym_resolve(env, insn, &env->aux[idx]);
 	default: return resolve_map(env, insn, &env->aux[idx]);
 	}
 }

@@ -266,6 +266,8 @@ static int emit(struct plan *plan, u32 i)
 	out[0] = is_object_access(plan, i) ? emit_object(plan, i) : *insn;
 	if (isa_is_lddw(insn)) {
 		out[1] = insn[1];
+		if (insn->src_reg == BPF_PSEUDO_BTF_ID)
+			out->src_reg = 0; /* an address like any other */
 		if (insn->src_reg == BPF_PSEUDO_FUNC)
 			out->imm = plan->new_idx[i + 1 + insn->imm];
 	}

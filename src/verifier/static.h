@@ -32,6 +32,11 @@ int vf_helpers_check(struct vf_env *env);
 /* resolve.c: map references become addresses; opcodes exist */
 int vf_resolve(struct vf_env *env);
 
+/* ksym.c: a variable of the kernel */
+struct vf_aux;
+struct bpf_insn;
+int vf_ksym_resolve(struct vf_env *env, struct bpf_insn *insn, struct vf_aux *aux);
+
 /* cfg.c: everything is reachable; where to compare states and to record jumps */
 int vf_cfg_check(struct vf_env *env);
 

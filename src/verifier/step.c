@@ -196,6 +196,11 @@ static int load_constant(struct vf_env *env, const struct bpf_insn *insn)
 		dst->map = aux->map;
 		dst->off = aux->map_off;
 		break;
+	case BPF_PSEUDO_BTF_ID:
+		err = vf_ksym_load(env, dst);
+		if (err)
+			return err;
+		break;
 	default:
 		err = load_function(env, insn, dst);
 		if (err)

@@ -20,6 +20,8 @@ int vf_reg_read(struct vf_env *env, u32 regno);
 int vf_reg_write(struct vf_env *env, u32 regno);
 /* A pointer in its original form, as contexts and maps must be passed. */
 int vf_reg_unmoved(struct vf_env *env, u32 regno);
+/* A pointer at a known place that is not before the object. */
+int vf_reg_fixed(struct vf_env *env, u32 regno);
 /* A copy of a scalar is about to be made: gives it an id, so that what is learnt of one is of both. */
 void vf_reg_link(struct vf_env *env, struct vf_reg *reg);
 /* R0-R5 after a call */
@@ -73,6 +75,8 @@ int vf_tail_call_key(struct vf_env *env, const struct map *map);
 int vf_tail_call(struct vf_env *env);
 /* widen.c: another round of a loop that old is an earlier round of */
 void vf_widen(const struct vf_state *old, struct vf_state *cur);
+/* ksym.c: the address of a variable of the kernel */
+int vf_ksym_load(struct vf_env *env, struct vf_reg *ret_reg);
 /* may_goto.c */
 bool vf_is_may_goto(const struct bpf_insn *insn);
 int vf_may_goto(struct vf_env *env, const struct bpf_insn *insn);

@@ -213,7 +213,7 @@ static int check_params(struct vf_env *env, const struct btf_proto *proto)
 	return proto->is_variadic ? vf_complain(env, VF_C_TARGET_VARARGS, name) : 0;
 }
 
-static bool may_sleep(const struct vf_env *env)
+bool vf_target_may_sleep(const struct vf_env *env)
 {
 	const char *name = env->target.name;
 
@@ -234,7 +234,7 @@ static int check_function(struct vf_env *env)
 	const char *name = env->target.name;
 
 	if (env->params->flags & BPF_F_SLEEPABLE) {
-		if (!may_sleep(env))
+		if (!vf_target_may_sleep(env))
 			return vf_complain(env, VF_C_TARGET_SLEEP, name);
 	} else if (attach == BPF_MODIFY_RETURN && !is_modifiable(name)) {
 		return vf_complain(env, VF_C_TARGET_MODIFY, name);

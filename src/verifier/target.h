@@ -43,6 +43,8 @@ struct vf_target {
 
 /* The pass: what the loader named exists, and a program of this type may attach there. */
 int vf_target_find(struct vf_env *env);
+/* Programs may sleep where it is called, as far as Linux says so. */
+bool vf_target_may_sleep(const struct vf_env *env);
 /* The bounds of what the function returns, where Linux knows them; false: none. */
 bool vf_target_returns(const struct vf_env *env, s32 *ret_min, s32 *ret_max);
 /* Whether the target returns nothing. */

@@ -14,7 +14,8 @@
  *	exit
  *
  * Instructions are those of isa_asm. `lddw map_fd %r1, @counts` and `lddw map_value %r1, @counts` name a
- * map; `$task_struct.pid` stands for the offset of a member in the kernel's BTF; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
+ * map; `$task_struct.pid` stands for the offset of a member in the kernel's BTF; `ksym REG
+ * NAME` loads the address of a variable or function of the kernel; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
  */
 #include "verdict.h"
 
@@ -250,6 +251,25 @@ static bool parse_raw(struct raw_case *raw, const char *text)
 	return true;
 }
 
+/* "NUMBER NAME": the address of that variable or function of the kernel into the register of that number. */
+static bool parse_ksym(struct raw_case *raw, const char *text)
+{
+	char name[NAME_MAX_LEN], line[64];
+	int reg, id = -ENOENT;
+
+	if (sscanf(text, "%i %63s", &reg, name) != 2)
+		return false;
+	if (kernel_btf()) {
+		id = btf__find_by_name_kind(kernel_btf(), name, BTF_KIND_VAR);
+		if (id < 0)
+			id = btf__find_by_name_kind(kernel_btf(), name, BTF_KIND_FUNC);
+	}
+	raw->lacks_types |= id < 0;
+	snprintf(line, sizeof(line), "%i %i %i 0 %i", BPF_LD | BPF_IMM | BPF_DW, reg,
+		BPF_PSEUDO_BTF_ID, MAX(id, 0));
+	return parse_raw(raw, line) && parse_raw(raw, "0 0 0 0 0");
+}
+
 /* An instruction line, with @NAME replaced by the map's number, $STRUCT.MEMBER by an offset. */
 static bool add_insn(struct raw_case *raw, const char *line)
 {
@@ -325,6 +345,9 @@ static bool add_line(struct raw_case *raw, struct test_case *c, const char *line
 	value = value_of(line, "expect:");
 	if (value)
 		return expectation_parse(value, &c->expect);
+	value = value_of(line, "ksym ");
+	if (value)
+		return parse_ksym(raw, value);
 	value = value_of(line, "raw ");
 	if (value)
 		return parse_raw(raw, value);

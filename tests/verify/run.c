@@ -74,10 +74,14 @@ static bool is_not_supported(const struct verdict *verdict)
 	return verdict->err && !strncmp(verdict->words, "skep: ", strlen("skep: "));
 }
 
-/* A kernel may refuse a kind of program whatever it does, before it looks at it. */
+/* A kernel may refuse a kind of program whatever it does, before it looks at it; or have no table of the
+ * addresses of its variables. */
 static bool is_policy(int engine, const struct verdict *verdict)
 {
-	return engine == KERNEL && verdict->err == EPERM && !verdict->words[0];
+	static const char no_table[] = "ldimm64 failed to find the address";
+
+	return engine == KERNEL && ((verdict->err == EPERM && !verdict->words[0]) ||
+					   !strncmp(verdict->words, no_table, strlen(no_table)));
 }
 
 /* The kernel decides; without it, the expectation. */
