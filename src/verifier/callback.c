@@ -115,6 +115,7 @@ static int push_async(struct vf_env *env, u32 sub, const struct vf_callback *cb)
 	int err;
 
 	env->subs[sub].is_async = true;
+	vf_log_touch_all(env);
 	err = vf_explore_push_entry(env, sub, env->insn_idx, &st);
 	if (err)
 		return err;
@@ -149,6 +150,7 @@ int vf_callback_push(struct vf_env *env, u32 sub, const struct vf_callback *cb)
 	if (err)
 		return err;
 	mark_frame(callee, cb);
+	vf_log_touch_all(env);
 	st->top++;
 	st->callback_rounds++;
 	st->frames[st->top - 1]->callback_depth++;

@@ -143,7 +143,7 @@ static bool covers_slot(struct id_map *map, const struct vf_slot *old, const str
 	const struct vf_reg *old_num, *cur_num;
 	struct vf_reg unknown;
 
-	if (exact == VF_EXACT && memcmp(old->byte, cur->byte, sizeof(old->byte)))
+	if (exact != VF_NOT_EXACT && memcmp(old->byte, cur->byte, sizeof(old->byte)))
 		return false;
 	/* nothing but an unknown number was ever read from these */
 	if (is_all_misc(old))
@@ -168,7 +168,7 @@ static bool covers_stack(struct id_map *map, const struct vf_frame *old, const s
 	for (u32 s = 0; s < old->slot_cnt; s++) {
 		bool is_there = s < cur->slot_cnt;
 
-		if (exact == VF_EXACT && !is_there)
+		if (exact != VF_NOT_EXACT && !is_there)
 			return false;
 		if (!is_there) {
 			/* as Linux: a slot that cur never had is not taken for an unknown number */
