@@ -8,7 +8,10 @@
 
 #include "isa/isa.h"
 
-enum believed { UNINIT, NUMBER, CTX, PACKET, END, VALUE, MAYBE, STACK };
+enum believed { UNINIT, NUMBER, CTX, PACKET, END, VALUE, MAYBE, STACK, SOCKET };
+
+/* Where a socket that was looked up is kept, or 0: what gives it back at the end finds it there. */
+enum { SOCKET_SLOT = -72 };
 
 struct gen {
 	u64 state;
@@ -20,6 +23,7 @@ struct gen {
 	u32 fix[64], fix_cnt;	/* forward jumps to the end */
 	u32 depth;		/* of loops being made */
 	u32 calls[8], call_cnt; /* bpf-to-bpf calls without a callee yet */
+	bool has_sockets;	/* the program looks up sockets, in its main function */
 };
 
 static u64 next(struct gen *g)
@@ -462,6 +466,81 @@ static void helper(struct gen *g)
 	}
 }
 
+/* Looks a socket up, if none is held: into its slot, and into a register that may be null. */
+static void look_up_socket(struct gen *g)
+{
+	static const s32 helpers[] = {
+		BPF_FUNC_sk_lookup_tcp, BPF_FUNC_sk_lookup_udp, BPF_FUNC_skc_lookup_tcp};
+	u8 keep = 6 + below(g, 4);
+
+	put(g, BPF_LDX | BPF_MEM | BPF_DW, 1, 10, SOCKET_SLOT, 0);
+	if (!wild(g, 10))
+		jump_to_end(g, BPF_JMP | BPF_JNE | BPF_K, 1, 0, 0);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_X, 1, pick(g, CTX), 0, 0);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0);
+	put(g, BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -16);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, wild(g, 6) ? imm(g) : 12);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, -1);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_K, 5, 0, 0, 0);
+	put(g, BPF_JMP | BPF_CALL, 0, 0, 0, helpers[below(g, ARRAY_SIZE(helpers))]);
+	put(g, BPF_STX | BPF_MEM | BPF_DW, 10, 0, wild(g, 12) ? -8 : SOCKET_SLOT, 0);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_X, keep, 0, 0, 0);
+	g->kind[keep] = SOCKET;
+	after_call(g, SOCKET);
+	if (!wild(g, 6))
+		jump_to_end(g, BPF_JMP | BPF_JEQ | BPF_K, one_in(g, 2) ? keep : 0, 0, 0);
+}
+
+static void give_back_socket(struct gen *g)
+{
+	put(g, BPF_LDX | BPF_MEM | BPF_DW, 1, 10, SOCKET_SLOT, 0);
+	put(g, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 2, 0);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_X, 1, one_in(g, 3) && has(g, SOCKET) ? pick(g, SOCKET) : 1,
+		0, 0);
+	put(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_sk_release);
+	put(g, BPF_ST | BPF_MEM | BPF_DW, 10, 0, wild(g, 12) ? -8 : SOCKET_SLOT, 0);
+	for (u8 r = 0; r < 10; r++) {
+		if (g->kind[r] == SOCKET && !wild(g, 8)) {
+			put(g, BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, r);
+			g->kind[r] = NUMBER;
+		}
+	}
+	after_call(g, UNINIT);
+	put(g, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1);
+	g->kind[0] = NUMBER;
+}
+
+static void use_socket(struct gen *g)
+{
+	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_W, BPF_W, BPF_DW};
+	u8 socket = pick(g, SOCKET), dst = below(g, 6);
+
+	switch (below(g, 6)) {
+	case 0: give_back_socket(g); break;
+	case 1:
+		put(g, BPF_ALU64 | BPF_MOV | BPF_X, 1, socket, 0, 0);
+		put(g, BPF_JMP | BPF_CALL, 0, 0, 0,
+			one_in(g, 2) ? BPF_FUNC_tcp_sock : BPF_FUNC_sk_fullsock);
+		after_call(g, SOCKET);
+		jump_to_end(g, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 0);
+		break;
+	default:
+		put(g, BPF_LDX | BPF_MEM | sizes[below(g, wild(g, 2) ? 6 : 5)], dst, socket,
+			wild(g, 3) ? (s16)below(g, 130) : 4 * (s16)below(g, 2), 0);
+		g->kind[dst] = NUMBER;
+	}
+}
+
+static void sockets(struct gen *g)
+{
+	if (!g->has_sockets)
+		return;
+	if (has(g, SOCKET))
+		use_socket(g);
+	else if (!g->depth && has(g, CTX))
+		look_up_socket(g);
+}
+
 static void step(struct gen *g);
 
 static void loop(struct gen *g)
@@ -513,7 +592,9 @@ static void step(struct gen *g)
 	case 11: loop(g); break;
 	case 12: global_value(g); break;
 	case 13:
-		if (one_in(g, 2)) {
+		if (one_in(g, 2) && g->has_sockets) {
+			sockets(g);
+		} else if (one_in(g, 2)) {
 			u8 dst = target(g);
 
 			put(g, BPF_ALU64 | BPF_MOV | BPF_X, dst, 10, 0, 0);
@@ -526,10 +607,20 @@ static void step(struct gen *g)
 
 static void end(struct gen *g, u32 from)
 {
+	bool cleans_up = g->has_sockets && !from;
+	u32 target = g->prog->cnt;
+
+	if (cleans_up) {
+		put(g, BPF_LDX | BPF_MEM | BPF_DW, 1, 10, SOCKET_SLOT, 0);
+		put(g, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1, 0);
+		put(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_sk_release);
+	}
 	if (!wild(g, 12))
 		put(g, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, below(g, 5));
+	if (!cleans_up)
+		target = g->prog->cnt - 1;
 	for (u32 i = 0; i < g->fix_cnt; i++)
-		g->prog->insns[g->fix[i]].off = g->prog->cnt - g->fix[i] - 2 + wild(g, 20);
+		g->prog->insns[g->fix[i]].off = target - g->fix[i] - 1 + wild(g, 20);
 	put(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 	/* short forward jumps must not leave the function */
 	for (u32 i = from; i < g->prog->cnt; i++) {
@@ -538,7 +629,9 @@ static void end(struct gen *g, u32 from)
 		if (isa_is_lddw(insn))
 			i++;
 		else if (isa_is_jump(insn) && i + 1 + insn->off >= g->prog->cnt - g->is_determined)
-			insn->off = g->prog->cnt - i - (g->is_determined ? 3 : 2);
+			insn->off = cleans_up && i < target
+					    ? (s16)(target - i - 1)
+					    : g->prog->cnt - i - (g->is_determined ? 3 : 2);
 		else if (isa_is_jump(insn) && !g->is_wild &&
 			 isa_is_lddw(&g->prog->insns[i + insn->off]))
 			insn->off++;
@@ -555,6 +648,9 @@ static void clear_stack(struct gen *g)
 static void callee(struct gen *g, u32 call)
 {
 	u32 start = g->prog->cnt, own_calls = g->call_cnt;
+	bool has_sockets = g->has_sockets;
+
+	g->has_sockets = false;
 
 	for (u8 r = 0; r < 10; r++)
 		g->kind[r] = UNINIT;
@@ -574,6 +670,7 @@ static void callee(struct gen *g, u32 call)
 	for (u32 i = own_calls; i < g->call_cnt; i++)
 		g->prog->insns[g->calls[i]].imm = start - g->calls[i] - 1;
 	g->call_cnt = own_calls;
+	g->has_sockets = has_sockets;
 }
 
 void gen_prog(u64 seed, struct gen_prog *ret_prog)
@@ -616,6 +713,10 @@ void gen_prog(u64 seed, struct gen_prog *ret_prog)
 			put(&g, BPF_ALU64 | BPF_MOV | BPF_K, r, 0, 0, r);
 	}
 	clear_stack(&g);
+	g.has_sockets = !g.is_determined && ret_prog->type != BPF_PROG_TYPE_SOCKET_FILTER &&
+			one_in(&g, 3);
+	if (g.has_sockets)
+		put(&g, BPF_ST | BPF_MEM | BPF_DW, 10, 0, SOCKET_SLOT, 0);
 	for (u32 i = 2 + below(&g, 30); i > 0; i--)
 		step(&g);
 	end(&g, 0);
