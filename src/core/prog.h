@@ -59,6 +59,7 @@ struct prog_image {
 	u32 *sub_off;	   /* sub_cnt offsets of the functions in code */
 	u32 *insn_off;	   /* insn_cnt + 1 offsets: where each instruction's code starts */
 	void *jit;	   /* the jit's own record of the mapping */
+	void *guarded;	   /* of checked code; NULL: it is not */
 };
 
 struct prog_stats {

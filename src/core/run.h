@@ -15,6 +15,7 @@ struct skep;
 struct prog;
 struct prog_code;
 struct net_skb;
+struct hlp_proto;
 struct run;
 
 /* A helper: five arguments in r1-r5, the CPU's state, the result for r0. */
@@ -37,14 +38,21 @@ struct run_region {
 	u8 *const *live_start, *const *live_end;
 };
 
+static inline void run_region_bounds(const struct run_region *region, u64 *ret_start, u64 *ret_end)
+{
+	*ret_start = (uintptr_t)region->start;
+	*ret_end = *ret_start + region->len;
+	if (region->live_start) {
+		*ret_start = (uintptr_t)*region->live_start;
+		*ret_end = (uintptr_t)*region->live_end;
+	}
+}
+
 static inline bool run_region_holds(const struct run_region *region, u64 addr, size_t len)
 {
-	u64 start = (uintptr_t)region->start, end = start + region->len;
+	u64 start, end;
 
-	if (region->live_start) {
-		start = (uintptr_t)*region->live_start;
-		end = (uintptr_t)*region->live_end;
-	}
+	run_region_bounds(region, &start, &end);
 	return addr >= start && addr <= end && len <= end - addr;
 }
 
@@ -77,6 +85,36 @@ static inline u64 run_func_of_insn(u32 insn_idx)
 	return insn_idx | RUN_FUNC_INSN;
 }
 
+/* Checked machine code: memory that an access needs no question for. len bytes (1, 2, 4, 8) at p lie inside when
+ * p - start, unsigned, is below limit[log2(len)]. */
+struct run_guard {
+	u64 start, limit[4];
+	u32 region; /* 1 + of the run's regions; 0: other memory */
+};
+
+enum {
+	RUN_GUARD_WRITE = 11, /* the first guard of writes; those of reads are before it */
+	RUN_GUARD_CNT = 2 * RUN_GUARD_WRITE,
+	RUN_STACK_LEN = 8 * 512,
+};
+
+/* What checked machine code keeps while it runs, and empty guards between runs. */
+struct run_check {
+	struct run_guard guards[RUN_GUARD_CNT];
+	u64 left; /* instructions */
+	/* the program's frames in use: [stack_low, stack_end) */
+	u64 stack_base, stack_low, stack_end;
+	const void *ctx;
+	u32 depth; /* runs that stand in each other */
+	/* the call that is being made: who makes it, and what it is of */
+	u32 insn_idx;
+	const void *image;
+	const struct hlp_proto *proto;
+	u64 id;
+	const void *next; /* the code to go on with */
+	_Alignas(16) u8 stack[RUN_STACK_LEN];
+};
+
 struct run {
 	struct skep *inst;
 	u32 cpu;
@@ -101,6 +139,7 @@ struct run {
 	const struct net_skb *skb; /* the context, where ld_abs may look into it; else NULL */
 	u64 budget;		   /* instructions left; 0: unlimited */
 	struct run_fault fault;
+	struct run_check check;
 };
 
 /* Calls back function func of the program, in frames of its own, from a helper that was given it. A helper

@@ -13,7 +13,7 @@
 #include "core/kfunc.h"
 #include "core/skb.h"
 #include "core/tail.h"
-#include "interp/access.h"
+#include "core/access.h"
 #include "isa/isa.h"
 
 enum { SCRAMBLED = 0x5ca1ab1e, NO_MAIN = -1 };

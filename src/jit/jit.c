@@ -10,10 +10,17 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "isa/isa.h"
+#include "jit/checked.h"
 #include "jit/mem.h"
 #include "jit/target.h"
 
-enum { FIXUP_CAP_MIN = 64, ENTRY_LEN_MAX = 4096, INSN_LEN_TYPICAL = 6 };
+enum {
+	FIXUP_CAP_MIN = 64,
+	ENTRY_LEN_MAX = 4096,
+	INSN_LEN_TYPICAL = 6,
+	GUARDED_ROOM = 3,
+	PROLOGUE_LEN_MAX = 1024
+};
 
 void jit_add_fixup(struct jit *jit, u32 at, u64 target, enum jit_fix kind)
 {
@@ -65,6 +72,7 @@ static void describe(struct jit *jit, u32 first, u32 last)
 	}
 	jit->saved_regs = regs & saved;
 	jit->uses_stack = (regs | reads) & 1 << BPF_REG_10;
+	jit->has_call |= jit->guarded != NULL;
 	jit->is_boundary = jit->has_throw && !first;
 	if (jit->is_boundary) { /* the frames that an exception ends do not bring them back */
 		jit->saved_regs = saved;
@@ -127,7 +135,7 @@ static void compile_sub(struct jit *jit, u32 *insn_off)
 		if (jit->flow.is_target[i] & JIT_LOOP && jit_target->loop)
 			jit_target->loop(jit);
 		insn_off[i] = jit->out.len;
-		len = jit_target->insn(jit, i);
+		len = jit->guarded ? jit_target->check_insn(jit, i) : jit_target->insn(jit, i);
 		/* where there are several, the code of all but the first begins behind the whole */
 		for (u32 k = 1; k < len; k++)
 			insn_off[i + k] = jit->out.len;
@@ -146,6 +154,7 @@ static int find_sub(const struct prog_code *code, u32 start)
 /* Where functions, their doors for C, and instructions begin. */
 struct offsets {
 	u32 *sub, *door, *insn;
+	u32 *resume, *cold; /* of checked code */
 };
 
 /* From instructions to byte offsets. */
@@ -157,6 +166,11 @@ static int place_targets(struct jit *jit, const struct offsets *offs)
 
 		if (fixup->kind == JIT_FIX_ADDR || fixup->kind == JIT_FIX_PAD)
 			continue;
+		if (fixup->kind == JIT_FIX_COLD || fixup->kind == JIT_FIX_RESUME) {
+			fixup->target = fixup->kind == JIT_FIX_COLD ? offs->cold[fixup->target]
+								    : offs->resume[fixup->target];
+			continue;
+		}
 		if (fixup->target >= jit->code->insn_cnt)
 			return -EINVAL;
 		if (fixup->kind == JIT_FIX_JUMP) {
@@ -171,13 +185,58 @@ static int place_targets(struct jit *jit, const struct offsets *offs)
 	return 0;
 }
 
-static int compile(struct jit *jit, const struct offsets *offs)
+/* What stands out of line in checked code, and where its sites go on. */
+static int compile_cold(struct jit *jit, struct offsets *offs)
 {
-	u32 *arrays[] = {offs->sub, offs->door, offs->insn};
-	const u32 sub_cnt = jit->code->sub_cnt,
-		  cnts[] = {sub_cnt, sub_cnt, jit->code->insn_cnt + 1};
+	const u32 cnt = jit->guarded->site_cnt;
+
+	offs->resume = mem_array(cnt + 1, sizeof(*offs->resume));
+	offs->cold = mem_array(JIT_COLD_CNT + cnt, sizeof(*offs->cold));
+	if (!offs->resume || !offs->cold)
+		return -ENOMEM;
+	for (u32 i = 0; i < cnt; i++)
+		offs->resume[i] = jit->guarded->sites[i].resume;
+	jit_target->check_finish(jit, offs->cold);
+	return 0;
+}
+
+/* What a callback may be, by address. */
+static int list_doors(const struct jit *jit)
+{
+	u32 cnt = 0;
+
+	for (u32 i = 0; i < jit->fixup_cnt; i++)
+		cnt += jit->fixups[i].kind == JIT_FIX_FUNC;
+	if (!cnt)
+		return 0;
+	jit->guarded->doors = mem_array(cnt, sizeof(*jit->guarded->doors));
+	if (!jit->guarded->doors)
+		return -ENOMEM;
+	for (u32 i = 0; i < jit->fixup_cnt; i++)
+		if (jit->fixups[i].kind == JIT_FIX_FUNC)
+			jit->guarded->doors[jit->guarded->door_cnt++] = (uintptr_t)jit->base +
+									jit->fixups[i].target;
+	return 0;
+}
+
+static int finish(struct jit *jit, const struct offsets *offs)
+{
+	const u32 site_cnt = jit->guarded ? jit->guarded->site_cnt : 0;
+	u32 *arrays[] = {offs->sub, offs->door, offs->insn, offs->resume, offs->cold};
+	const u32 cnts[] = {jit->code->sub_cnt, jit->code->sub_cnt, jit->code->insn_cnt + 1,
+		site_cnt, JIT_COLD_CNT + site_cnt};
+	int err = place_targets(jit, offs);
+
+	if (!err)
+		err = jit_target->finish(
+			jit, arrays, cnts, ARRAY_SIZE(arrays) - (jit->guarded ? 0 : 2));
+	return !err && jit->guarded ? list_doors(jit) : err;
+}
+
+static int compile(struct jit *jit, struct offsets *offs)
+{
+	const u32 sub_cnt = jit->code->sub_cnt;
 	bool has_kfunc = false;
-	int err;
 
 	for (u32 i = 0; i < sub_cnt; i++) {
 		jit->has_tail_call |= jit->flow.subs[i].has_tail_call;
@@ -198,18 +257,21 @@ static int compile(struct jit *jit, const struct offsets *offs)
 	}
 	offs->insn[jit->code->insn_cnt] = jit->out.len;
 	compile_callbacks(jit, offs->door);
+	if (!jit->err && jit->guarded)
+		jit->err = compile_cold(jit, offs);
 	if (jit->err || jit->out.err)
 		return jit->err ? jit->err : -ENOMEM;
-	err = place_targets(jit, offs);
-	return err ? err : jit_target->finish(jit, arrays, cnts, ARRAY_SIZE(arrays));
+	return finish(jit, offs);
 }
 
 static int compile_with(const struct prog_code *code, const struct skep *inst, u32 features,
-	struct prog_image *ret_image)
+	struct jit_guarded *guarded, struct prog_image *ret_image)
 {
 	struct jit jit = {.code = code,
 		.inst = inst,
 		.features = features,
+		.guarded = guarded,
+		.is_guarded = mem_array(guarded ? code->insn_cnt : 1, sizeof(*jit.is_guarded)),
 		.room = (size_t)code->insn_cnt * jit_target->insn_len_max + ENTRY_LEN_MAX};
 	struct offsets offs = {.sub = mem_array(code->sub_cnt, sizeof(*offs.sub)),
 		.door = mem_array(code->sub_cnt, sizeof(*offs.door)),
@@ -217,7 +279,9 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 	struct jit_mem *mem = mem_zalloc(sizeof(*mem));
 	int err = -ENOMEM;
 
-	if (!offs.sub || !offs.door || !offs.insn || !mem)
+	if (guarded)
+		jit.room = jit.room * GUARDED_ROOM + (size_t)code->sub_cnt * PROLOGUE_LEN_MAX;
+	if (!jit.is_guarded || !offs.sub || !offs.door || !offs.insn || !mem)
 		goto free_all;
 	err = jit_flow_init(code, &jit.flow);
 	if (!err)
@@ -240,6 +304,7 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 		.sub_off = offs.sub,
 		.insn_off = offs.insn,
 		.jit = mem,
+		.guarded = guarded,
 	};
 	goto free_work;
 free_all:
@@ -250,6 +315,9 @@ free_all:
 	mem_free(offs.sub);
 free_work:
 	mem_free(offs.door);
+	mem_free(offs.resume);
+	mem_free(offs.cold);
+	mem_free(jit.is_guarded);
 	jit_flow_done(&jit.flow);
 	mem_free(jit.fixups);
 	buf_done(&jit.out);
@@ -260,13 +328,33 @@ int jit_compile(const struct prog_code *code, const struct skep *inst, struct pr
 {
 	if (!jit_target)
 		return -ENOSYS;
-	return compile_with(code, inst, JIT_FUSE | jit_target->detect(), ret_image);
+	return compile_with(code, inst, JIT_FUSE | jit_target->detect(), NULL, ret_image);
+}
+
+int jit_compile_checked(
+	const struct prog *prog, const struct skep *inst, struct prog_image *ret_image)
+{
+	struct jit_guarded *guarded;
+	int err;
+
+	if (!jit_target || !jit_target->check_insn)
+		return -ENOSYS;
+	if (!jit_has_sound_form(&prog->code))
+		return -EINVAL;
+	guarded = mem_zalloc(sizeof(*guarded));
+	if (!guarded)
+		return -ENOMEM;
+	guarded->prog = prog;
+	err = compile_with(&prog->code, inst, JIT_FUSE | jit_target->detect(), guarded, ret_image);
+	if (err)
+		jit_guarded_free(guarded);
+	return err;
 }
 
 int jit_compile_plain(
 	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image)
 {
-	return jit_target ? compile_with(code, inst, 0, ret_image) : -ENOSYS;
+	return jit_target ? compile_with(code, inst, 0, NULL, ret_image) : -ENOSYS;
 }
 
 void jit_free(struct prog_image *image)
@@ -274,6 +362,7 @@ void jit_free(struct prog_image *image)
 	if (!image->jit)
 		return;
 	jit_mem_free(image->jit);
+	jit_guarded_free(image->guarded);
 	mem_free(image->jit);
 	mem_free(image->sub_off);
 	mem_free(image->insn_off);

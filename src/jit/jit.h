@@ -26,6 +26,13 @@ int jit_compile(
 /* The same one instruction at a time and for any processor of this kind: what tests compare with. */
 int jit_compile_plain(
 	const struct prog_code *code, const struct skep *inst, struct prog_image *ret_image);
+/* Checked code, for a program that need not be verified: it touches the program's stack, run->regions and values of
+ * the program's maps and nothing else, and ends after run->budget instructions or little more. The image's entry sets
+ * run->fault, and its result is 0 then. prog must stay where it is for as long as the image; its maps may only become
+ * more. Stores of a straight piece of code may be missing before a fault in it. -ENOSYS: no checked JIT for this
+ * machine; -EINVAL: jumps or calls out of the program, writes R10, or has an instruction the JIT does not know. */
+int jit_compile_checked(
+	const struct prog *prog, const struct skep *inst, struct prog_image *ret_image);
 /* Takes an image that was never filled too. */
 void jit_free(struct prog_image *image);
 

@@ -12,11 +12,13 @@
 #include "jit/flow.h"
 
 enum jit_fix {
-	JIT_FIX_JUMP, /* to instruction `target` */
-	JIT_FIX_CALL, /* to the prologue of the function that begins at instruction `target` */
-	JIT_FIX_FUNC, /* to what C calls of that function: jit_target.callback */
-	JIT_FIX_ADDR, /* to address `target`, which jit_is_near */
-	JIT_FIX_PAD,  /* the machine's own: bytes of which finish may leave some */
+	JIT_FIX_JUMP,	/* to instruction `target` */
+	JIT_FIX_CALL,	/* to the prologue of the function that begins at instruction `target` */
+	JIT_FIX_FUNC,	/* to what C calls of that function: jit_target.callback */
+	JIT_FIX_COLD,	/* checked code: to what stands out of line, JIT_COLD_* or a site */
+	JIT_FIX_RESUME, /* and back behind the question of a site */
+	JIT_FIX_ADDR,	/* to address `target`, which jit_is_near */
+	JIT_FIX_PAD,	/* the machine's own: bytes of which finish may leave some */
 };
 
 /* A place in the code whose distance to something is not known yet. */
@@ -26,6 +28,26 @@ struct jit_fixup {
 	bool is_short; /* the machine's finish made it so */
 	u64 target;    /* for finish, a byte offset in place of an instruction */
 };
+
+enum { JIT_COLD_UNWIND, JIT_COLD_RESET, JIT_COLD_CNT /* + number of a site */ };
+
+/* What is known of a register in checked code. */
+enum jit_fact_kind {
+	JIT_FACT_NONE,
+	JIT_FACT_STACK, /* R10 + off */
+	JIT_FACT_VALUE, /* off bytes into a value of map, or near 0 until is_there */
+	JIT_FACT_ADDR,	/* off is the address */
+};
+
+struct jit_fact {
+	u8 kind, guard;
+	bool is_there;
+	u32 origin; /* the lookup's instruction */
+	s64 off;
+	const struct map *map;
+};
+
+struct jit_guarded;
 
 struct jit {
 	const struct prog_code *code;
@@ -55,7 +77,11 @@ struct jit {
 	bool has_tail_call;
 	bool needs_run; /* something in it may ask for the run */
 	bool has_throw;
-	int err; /* first -ENOMEM or -EINVAL */
+	/* checked code; guarded NULL: it is not */
+	struct jit_guarded *guarded;
+	struct jit_fact facts[ISA_REG_CNT];
+	u8 *is_guarded; /* instruction i was asked about together with one before it */
+	int err;	/* first -ENOMEM or -EINVAL */
 };
 
 /* Features that every machine has a bit for; its own begin at JIT_FEATURE_MACHINE. */
@@ -80,6 +106,10 @@ struct jit_target {
 	/* The instruction at idx, and with JIT_FUSE perhaps some that follow it and are no jump's target;
 	 * returns the slots it took. jit->err -EINVAL: not known. */
 	u32 (*insn)(struct jit *jit, u32 idx);
+	/* Checked code, NULL where the machine has none: the same as insn, with questions before it, and what
+	 * stands out of line behind everything, whose offsets it gives in cold. */
+	u32 (*check_insn)(struct jit *jit, u32 idx);
+	void (*check_finish)(struct jit *jit, u32 *cold);
 	/* Fills in the fixups, whose targets are byte offsets now. May make code shorter: then it moves
 	 * the rising offsets too. -ENOMEM. */
 	int (*finish)(struct jit *jit, u32 *offs[], const u32 cnts[], u32 array_cnt);

@@ -1,5 +1,5 @@
 /*
- * The same program on every engine: interpreter, checked interpreter, JIT and, where bpf(2) is there,
+ * The same program on every engine: interpreter, checked interpreter, JIT, checked JIT and, where bpf(2) is there,
  * the running kernel. Programs are drawn from the rows of isa/insn.def with a fixed seed, and fold all
  * registers and the stack they used into their result.
  *
@@ -601,7 +601,8 @@ static void print_program(const struct draw *d)
 }
 
 struct tally {
-	u32 programs, insns, kernel, jit;
+	u32 programs, kernel, jits[3];
+	u64 insns;
 	bool asks_kernel;
 	bool is_quiet;
 };
@@ -612,43 +613,74 @@ struct tally {
 			printf(__VA_ARGS__);                                                       \
 	} while (0)
 
+enum jit { JIT_FUSED, JIT_PLAIN, JIT_CHECKED, JIT_CNT };
+static const char *const jit_names[] = {"JIT", "JIT one by one", "checked JIT"};
+
+/* -errno, or 0 and the result. */
+static int run_jit(enum jit kind, const struct prog *prog, struct run *run, u64 *ret_result)
+{
+	struct prog_image image = {0};
+	int err;
+
+	switch (kind) {
+	case JIT_FUSED: err = jit_compile(&prog->code, run->inst, &image); break;
+	case JIT_PLAIN: err = jit_compile_plain(&prog->code, run->inst, &image); break;
+	default: err = jit_compile_checked(prog, run->inst, &image); break;
+	}
+	if (err)
+		return err;
+	run->fault.kind = RUN_FAULT_NONE;
+	*ret_result = image.entry(NULL, run);
+	jit_free(&image);
+	return 0;
+}
+
+/* 0 all agree, 1 not, 2 the JIT refuses. */
+static int compare_jits(const struct prog *prog, struct run *run, u64 want, struct tally *tally)
+{
+	u64 result = 0;
+	int err;
+
+	for (enum jit kind = 0; kind < JIT_CNT; kind++) {
+		err = run_jit(kind, prog, run, &result);
+		if (err == -ENOSYS)
+			continue;
+		if (err) {
+			SAY("the %s refuses the program: %s\n", jit_names[kind], strerror(-err));
+			return 2;
+		}
+		tally->jits[kind]++;
+		if (result == want)
+			continue;
+		SAY("interpreter %#" PRIx64 ", %s %#" PRIx64 ", fault %d at %u\n", want,
+			jit_names[kind], result, run->fault.kind, run->fault.insn_idx);
+		return 1;
+	}
+	return 0;
+}
+
 static int compare(struct draw *d, struct run *run, struct tally *tally)
 {
-	const struct prog_code code = {d->insns, d->cnt, d->subs, FUNC_CNT};
-	struct prog_image image = {0};
-	u64 plain, checked, jitted;
+	const struct prog prog = {.code = {d->insns, d->cnt, d->subs, FUNC_CNT}};
+	u64 plain, checked;
 	u32 kernel = 0;
 	int err;
 
 	/* first the one that a wild program does no harm to: shrinking makes such */
-	checked = interp_run_checked(&code, NULL, 0, NULL, run);
+	checked = interp_run_checked(&prog.code, NULL, 0, NULL, run);
 	if (run->fault.kind) {
 		SAY("checked interpreter: fault %u at insn %u\n", run->fault.kind,
 			run->fault.insn_idx);
 		return 2;
 	}
-	plain = interp_run(&code, NULL, run);
+	plain = interp_run(&prog.code, NULL, run);
 	if (checked != plain) {
 		SAY("interpreter %#" PRIx64 ", checked %#" PRIx64 "\n", plain, checked);
 		return 1;
 	}
-	for (u32 i = 0; i < 2; i++) {
-		err = i ? jit_compile_plain(&code, NULL, &image) : jit_compile(&code, NULL, &image);
-		if (err == -ENOSYS)
-			break;
-		if (err) {
-			SAY("the JIT refuses the program: %s\n", strerror(-err));
-			return 2;
-		}
-		jitted = image.entry(NULL, run);
-		jit_free(&image);
-		tally->jit += !i;
-		if (jitted != plain) {
-			SAY("interpreter %#" PRIx64 ", JIT%s %#" PRIx64 "\n", plain,
-				i ? " one by one" : "", jitted);
-			return 1;
-		}
-	}
+	err = compare_jits(&prog, run, plain, tally);
+	if (err)
+		return err;
 	if (!tally->asks_kernel)
 		return 0;
 	err = run_kernel(d, &kernel);
@@ -729,8 +761,11 @@ int main(int argc, char **argv)
 	}
 	for (u32 id = 0; id < ISA_CNT; id++)
 		row_cnt += d->has_row[id];
-	printf("%u programs, %u instructions of %u rows; %u on the JIT, %u on the kernel%s\n",
-		tally.programs, tally.insns, row_cnt, tally.jit, tally.kernel,
+	printf("%u programs, %" PRIu64
+	       " instructions of %u rows; %u on the JIT, %u on the checked JIT, "
+	       "%u on the kernel%s\n",
+		tally.programs, tally.insns, row_cnt, tally.jits[JIT_FUSED],
+		tally.jits[JIT_CHECKED], tally.kernel,
 		tally.kernel	    ? ""
 		: tally.asks_kernel ? " (bpf(2) is not available: not compared)"
 				    : " (not asked)");

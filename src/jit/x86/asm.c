@@ -349,6 +349,18 @@ void x86_store_imm(struct buf *out, u32 len, struct x86_mem mem, s32 imm)
 	buf_add(out, &imm, MIN(len, 4u));
 }
 
+void x86_zero_xmm0(struct buf *out)
+{
+	byte(out, TWO_BYTE);
+	byte(out, 0x57); /* xorps */
+	modrm_reg(out, 0, 0);
+}
+
+void x86_store_xmm0(struct buf *out, struct x86_mem mem)
+{
+	op2_mem(out, false, 0x11, 0, mem); /* movups */
+}
+
 void x86_lea(struct buf *out, bool w, enum x86_reg dst, struct x86_mem mem)
 {
 	op_mem(out, w, 0x8d, dst, mem);

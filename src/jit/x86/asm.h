@@ -34,6 +34,7 @@ enum x86_cc {
 	X86_NE = 0x5,
 	X86_BE = 0x6,
 	X86_A = 0x7,
+	X86_S = 0x8,
 	X86_NS = 0x9,
 	X86_L = 0xc,
 	X86_GE = 0xd,
@@ -87,6 +88,9 @@ void x86_load_be(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem)
 void x86_load_sx(struct buf *out, u32 len, enum x86_reg dst, struct x86_mem mem);
 void x86_store(struct buf *out, u32 len, struct x86_mem mem, enum x86_reg src);
 void x86_store_imm(struct buf *out, u32 len, struct x86_mem mem, s32 imm);
+/* xmm0 = 0; 16 bytes of it */
+void x86_zero_xmm0(struct buf *out);
+void x86_store_xmm0(struct buf *out, struct x86_mem mem);
 void x86_lea(struct buf *out, bool w, enum x86_reg dst, struct x86_mem mem);
 /* lock op [mem], src */
 void x86_lock_alu(struct buf *out, enum x86_alu op, bool w, struct x86_mem mem, enum x86_reg src);

@@ -123,6 +123,10 @@ static void call_kfunc(struct jit *jit, const struct kfunc_proto *kfunc)
 
 void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
+	if (jit->guarded) {
+		x86_check_call(jit, insn, idx);
+		return;
+	}
 	const struct hlp_proto *proto;
 	struct buf *out = &jit->out;
 

@@ -109,6 +109,10 @@ void x86_end_boundary(struct jit *jit, struct x86_mem slot)
 /* Six pushes and the return address leave rsp misaligned by 8; the boundary takes three words more. */
 void x86_callback(struct jit *jit)
 {
+	if (jit->guarded) {
+		x86_check_callback(jit);
+		return;
+	}
 	struct buf *out = &jit->out;
 	u32 pad = 0;
 

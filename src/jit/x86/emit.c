@@ -317,7 +317,12 @@ static void emit_one(struct jit *jit, u32 idx)
 	case BPF_ST | BPF_MEM: x86_store_imm(out, isa_access_len(insn), dst_mem, insn->imm); break;
 	case BPF_STX | BPF_ATOMIC: emit_atomic(jit, insn); break;
 	case BPF_LD | BPF_ABS:
-	case BPF_LD | BPF_IND: x86_load_packet(jit, insn); break;
+	case BPF_LD | BPF_IND:
+		if (jit->guarded)
+			x86_check_packet(jit, insn, idx);
+		else
+			x86_load_packet(jit, insn);
+		break;
 	default: jit->err = -EINVAL;
 	}
 }
@@ -413,6 +418,11 @@ static u32 emit_insn(struct jit *jit, u32 idx)
 	return len;
 }
 
+static u32 check_insn(struct jit *jit, u32 idx)
+{
+	return x86_check_insn(jit, idx, emit_insn);
+}
+
 static void jump(struct jit *jit, u32 idx)
 {
 	jit_add_fixup(jit, x86_jmp(&jit->out), idx, JIT_FIX_JUMP);
@@ -441,6 +451,8 @@ static const struct jit_target x86_target = {
 	.loop = x86_loop,
 	.jump = jump,
 	.insn = emit_insn,
+	.check_insn = check_insn,
+	.check_finish = x86_check_finish,
 	.finish = x86_finish,
 };
 

@@ -21,6 +21,10 @@ static const struct x86_mem run_tail_calls = {
  */
 void x86_entry(struct jit *jit)
 {
+	if (jit->guarded) {
+		x86_check_entry(jit);
+		return;
+	}
 	struct buf *out = &jit->out;
 	u32 call;
 
@@ -87,6 +91,10 @@ static u32 local_len(const struct jit *jit)
 
 void x86_prologue(struct jit *jit)
 {
+	if (jit->guarded) {
+		x86_check_prologue(jit);
+		return;
+	}
 	struct buf *out = &jit->out;
 	u32 depth = local_len(jit);
 
@@ -109,6 +117,10 @@ void x86_prologue(struct jit *jit)
 
 void x86_drop_frame(struct jit *jit)
 {
+	if (jit->guarded) {
+		x86_check_drop_frame(jit);
+		return;
+	}
 	struct buf *out = &jit->out;
 	u32 depth = local_len(jit);
 
@@ -125,6 +137,10 @@ void x86_drop_frame(struct jit *jit)
 
 void x86_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
+	if (jit->guarded) {
+		x86_check_may_goto(jit, insn, idx);
+		return;
+	}
 	struct buf *out = &jit->out;
 
 	x86_load(out, 4, TMP, may_goto_slot(jit));

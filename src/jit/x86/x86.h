@@ -81,6 +81,18 @@ void x86_throw(struct jit *jit);
 void x86_begin_boundary(struct jit *jit, struct x86_mem slot, u32 frame_len);
 void x86_end_boundary(struct jit *jit, struct x86_mem slot);
 
+/* check.c: the same for checked code, which the functions of other files are that jit->guarded sends there. */
+void x86_check_entry(struct jit *jit);
+void x86_check_prologue(struct jit *jit);
+void x86_check_drop_frame(struct jit *jit);
+void x86_check_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+void x86_check_callback(struct jit *jit);
+void x86_check_call(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+void x86_check_packet(struct jit *jit, const struct bpf_insn *insn, u32 idx);
+/* An instruction, which emit emits, with what must come before it. */
+u32 x86_check_insn(struct jit *jit, u32 idx, u32 (*emit)(struct jit *jit, u32 idx));
+void x86_check_finish(struct jit *jit, u32 *cold);
+
 /* call.c: every form of call. */
 void x86_emit_call(struct jit *jit, const struct bpf_insn *insn, u32 idx);
 /* ld_abs, ld_ind */

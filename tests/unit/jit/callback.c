@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -104,6 +105,31 @@ static void run_jit(const struct row *row, const struct prog_code *code, bool is
 	jit_free(&image);
 }
 
+static void run_checked_jit(const struct row *row, const struct prog_code *code)
+{
+	const struct prog prog = {.code = *code};
+	struct run run = {
+		.inst = &inst, .cpu = 7, .budget = BUDGET, .unwind_sp = 1, .unwind_ip = 2};
+	struct prog_image image = {0};
+	int err = jit_compile_checked(&prog, &inst, &image);
+	u64 result;
+
+	if (err == -ENOSYS || (err == -EINVAL && row->fault))
+		return;
+	if (err)
+		fail_msg("%s\nthe checked JIT refuses it: %d", row->text, err);
+	for (volatile u32 i = 0; i < 3; i++) {
+		result = image.entry(NULL, &run);
+		if (result != row->result || run.fault.kind != row->fault)
+			fail_msg("%s\nchecked JIT: %llu, fault %d at %u", row->text,
+				(unsigned long long)result, run.fault.kind, run.fault.insn_idx);
+	}
+	assert_false(run.is_stopped);
+	assert_int_equal(run.unwind_sp, 1);
+	assert_int_equal(run.unwind_ip, 2);
+	jit_free(&image);
+}
+
 static void check(const struct row *rows, u32 cnt)
 {
 	for (u32 i = 0; i < cnt; i++) {
@@ -122,6 +148,7 @@ static void check(const struct row *rows, u32 cnt)
 			run_jit(&rows[i], &code, false);
 			run_jit(&rows[i], &code, true);
 		}
+		run_checked_jit(&rows[i], &code);
 		mem_free(code.insns);
 	}
 }

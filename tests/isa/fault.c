@@ -1,6 +1,6 @@
 /*
- * Checked mode: what a program that no verifier saw may do, and the fault it ends with when it does
- * something else. Each case is a program in text and the fault expected; a result is expected where
+ * Checked mode, interpreter and machine code: what a program that no verifier saw may do, and the fault it ends
+ * with when it does something else. Each case is a program in text and the fault expected; a result is expected where
  * there is none.
  */
 #include <stdarg.h>
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -15,8 +16,9 @@
 #include "core/map.h"
 #include "interp/interp.h"
 #include "isa/isa.h"
+#include "jit/jit.h"
 
-enum { CTX_LEN = 16, MAP_LEN = 24, HELPER_CNT = 8, BUDGET = 1000 };
+enum { CTX_LEN = 16, MAP_LEN = 24, HELPER_CNT = 9, BUDGET = 1000, SUB_MAX = 16 };
 
 /* A map of one value of MAP_LEN bytes, enough for what the interpreter asks of maps. */
 struct toy_map {
@@ -64,6 +66,7 @@ static u64 length(u64 text, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 static const struct hlp_proto protos[HELPER_CNT] = {
 	[1] = {.fn = sum,
 		.args = {HLP_ANYTHING, HLP_ANYTHING, HLP_ANYTHING, HLP_ANYTHING, HLP_ANYTHING}},
+	[8] = {.fn = fill, .args = {HLP_MEM | HLP_UNINIT, HLP_CONST_SIZE}},
 	[2] = {.fn = fill, .args = {HLP_MEM | HLP_UNINIT | HLP_MAYBE_NULL, HLP_CONST_SIZE_OR_ZERO}},
 	[3] = {.fn = lookup,
 		.args = {HLP_CONST_MAP_PTR, HLP_MAP_KEY},
@@ -80,6 +83,7 @@ struct fixture {
 	struct toy_map toy;
 	struct map *maps[1];
 	_Alignas(8) u8 ctx[CTX_LEN], packet[CTX_LEN];
+	struct prog prog;
 	struct run run;
 };
 
@@ -133,24 +137,83 @@ struct row {
 	bool is_write;
 };
 
-static void check_rows(const struct row *rows, u32 cnt)
+enum engine { INTERP, JIT, ENGINE_CNT };
+static const char *const engine_names[] = {"interpreter", "JIT"};
+
+/* Functions begin where calls lead to. */
+static void find_subs(struct prog_code *code, struct prog_sub *subs)
+{
+	code->subs = subs;
+	code->sub_cnt = 0;
+	for (u32 i = 0; i < code->insn_cnt; i++) {
+		bool is_start = !i;
+
+		for (u32 k = 0; k < code->insn_cnt; k++) {
+			const struct bpf_insn *insn = &code->insns[k];
+
+			is_start |= insn->code == (BPF_JMP | BPF_CALL) &&
+				    insn->src_reg == BPF_PSEUDO_CALL && k + 1 + (u32)insn->imm == i;
+			is_start |= isa_is_lddw(insn) && insn->src_reg == BPF_PSEUDO_FUNC &&
+				    (u32)insn->imm == i;
+		}
+		if (is_start && code->sub_cnt < SUB_MAX)
+			subs[code->sub_cnt++] = (struct prog_sub){i, PROG_STACK_MAX};
+	}
+}
+
+/* -EINVAL: the JIT refuses it; else the result, and run->fault. */
+static int run_engine(
+	struct fixture *f, enum engine engine, struct prog_code *code, u64 *ret_result)
+{
+	struct prog_image image = {0};
+	struct prog_sub subs[SUB_MAX];
+	int err;
+
+	f->prog = (struct prog){.maps = f->maps, .map_cnt = 1};
+	if (engine == INTERP) {
+		*ret_result = interp_run_checked(code, f->maps, 1, f->ctx, &f->run);
+		return 0;
+	}
+	find_subs(code, subs);
+	f->prog.code = *code;
+	err = jit_compile_checked(&f->prog, &f->inst, &image);
+	if (err)
+		return err;
+	*ret_result = image.entry(f->ctx, &f->run);
+	jit_free(&image);
+	return 0;
+}
+
+static void check_row(const struct row *row, enum engine engine)
 {
 	struct prog_code code;
 	struct fixture f;
-	u64 result;
+	u64 result = 0;
+	int err;
 
-	for (u32 i = 0; i < cnt; i++) {
-		set_up(&f);
-		assemble(&f, rows[i].text, &code);
-		result = interp_run_checked(&code, f.maps, 1, f.ctx, &f.run);
-		if (f.run.fault.kind != rows[i].kind || result != rows[i].result ||
-			f.run.fault.insn_idx != rows[i].insn_idx ||
-			f.run.fault.len != rows[i].len || f.run.fault.is_write != rows[i].is_write)
-			fail_msg("%s\n result %#llx fault %u at insn %u, len %u, write %d",
-				rows[i].text, (unsigned long long)result, f.run.fault.kind,
-				f.run.fault.insn_idx, f.run.fault.len, f.run.fault.is_write);
-		mem_free(code.insns);
-	}
+	set_up(&f);
+	assemble(&f, row->text, &code);
+	err = run_engine(&f, engine, &code, &result);
+	mem_free(code.insns);
+	if (err == -ENOSYS || (err == -EINVAL && row->kind == RUN_FAULT_INSN))
+		return;
+	/* machine code counts whole rounds of a loop, at any of its jumps */
+	if (engine == JIT && row->kind == RUN_FAULT_BUDGET)
+		f.run.fault.insn_idx = row->insn_idx;
+	if (err || f.run.fault.kind != row->kind || result != row->result ||
+		f.run.fault.insn_idx != row->insn_idx || f.run.fault.len != row->len ||
+		f.run.fault.is_write != row->is_write)
+		fail_msg("%s\n %s: error %d, result %#llx fault %u at insn %u, len %u, write %d",
+			row->text, engine_names[engine], err, (unsigned long long)result,
+			f.run.fault.kind, f.run.fault.insn_idx, f.run.fault.len,
+			f.run.fault.is_write);
+}
+
+static void check_rows(const struct row *rows, u32 cnt)
+{
+	for (u32 i = 0; i < cnt; i++)
+		for (enum engine engine = 0; engine < ENGINE_CNT; engine++)
+			check_row(&rows[i], engine);
 }
 
 static void memory_that_is_the_programs(void **state)
@@ -236,7 +299,7 @@ static void helpers_get_what_they_may_trust(void **state)
 		{"call 1\nmov %r0, %r1\nexit", .result = 0x5ca1ab1e},
 		{"call 0\nexit", 0, RUN_FAULT_CALL, 0},
 		{"call 6\nexit", 0, RUN_FAULT_CALL, 0},
-		{"call 8\nexit", 0, RUN_FAULT_CALL, 0},
+		{"call 9\nexit", 0, RUN_FAULT_CALL, 0},
 		{"call -1\nexit", 0, RUN_FAULT_CALL, 0},
 		{"lddw %r1, 0x100000001\ncall %r1\nexit", 0, RUN_FAULT_CALL, 2},
 		{"mov %r1, %r10\nadd %r1, -8\nmov %r2, 8\ncall 2\nldxb %r0, [%r10-1]\nexit",
@@ -247,6 +310,9 @@ static void helpers_get_what_they_may_trust(void **state)
 			UINT32_MAX, true},
 		{"mov %r1, 0\nmov %r2, 4\ncall 2\nexit", .result = 1},
 		{"mov %r1, 1\nmov %r2, 0\ncall 2\nexit", .result = 1},
+		/* a size that must not be 0 */
+		{"mov %r1, %r10\nadd %r1, -8\nmov %r2, 0\ncall 8\nexit", 0, RUN_FAULT_ACCESS, 3, 0,
+			false},
 		{"lddw %r1, PKT\nmov %r2, 4\ncall 2\nexit", 0, RUN_FAULT_ACCESS, 3, 4, true},
 		{"mov %r1, 99\ncall 3\nexit", 0, RUN_FAULT_ACCESS, 1, 0, false},
 		{"lddw %r1, MAP\nmov %r2, %r10\nadd %r2, -3\ncall 3\nexit", 0, RUN_FAULT_ACCESS, 4,
@@ -304,7 +370,7 @@ static void random_bytes_do_no_harm(void **state)
 	enum { CNT = 40, ROUNDS = 20000 };
 	struct bpf_insn insns[CNT + 1];
 	struct prog_code code = {.insns = insns, .insn_cnt = CNT};
-	u64 seed = 42, ended = 0;
+	u64 seed = 42, ended = 0, result;
 	struct fixture f;
 
 	for (u32 round = 0; round < ROUNDS; round++) {
@@ -325,7 +391,7 @@ static void random_bytes_do_no_harm(void **state)
 			if (seed >> 62)
 				insns[i].src_reg = op->key == ISA_KEY_SRC ? op->key_val : 10;
 		}
-		interp_run_checked(&code, f.maps, 1, f.ctx, &f.run);
+		run_engine(&f, INTERP, &code, &result);
 		ended += f.run.fault.kind == RUN_FAULT_NONE;
 	}
 	assert_true(ended > 100);

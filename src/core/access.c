@@ -3,7 +3,7 @@
  * program's maps. A helper's arguments are held against its prototype, because a helper trusts them.
  * An address is only compared here, never dereferenced, except for strings whose bytes were allowed.
  */
-#include "interp/access.h"
+#include "core/access.h"
 
 #include "core/map.h"
 
@@ -40,6 +40,63 @@ bool access_may(const struct access *access, u64 addr, u64 len, bool is_write)
 	return is_in_map(access, addr, len, is_write);
 }
 
+/* The value that the bytes lie in. What a map owns is a stretch without gaps, so its ends are found by halving. */
+static void find_value(const struct map *map, u64 addr, u64 len, struct access_bounds *ret_bounds)
+{
+	const u64 max = (u64)map->value_size;
+	u64 before = 0, behind = 0;
+
+	for (u64 step = max; step; step /= 2) {
+		while (before + step <= max && addr >= before + step &&
+			map->ops->owns(map, (const void *)(uintptr_t)(addr - before - step),
+				len + before + step))
+			before += step;
+	}
+	for (u64 step = max; step; step /= 2) {
+		while (behind + step <= max &&
+			map->ops->owns(map, (const void *)(uintptr_t)(addr - before),
+				before + len + behind + step))
+			behind += step;
+	}
+	*ret_bounds = (struct access_bounds){addr - before, addr + len + behind, 0};
+}
+
+static bool find_in_maps(const struct access *access, u64 addr, u64 len, bool is_write,
+	struct access_bounds *ret_bounds)
+{
+	const u32 need = is_write ? MAP_PROG_WRITE : MAP_PROG_READ;
+
+	for (u32 i = 0; i < access->map_cnt; i++) {
+		const struct map *map = access->maps[i];
+
+		if (!map->ops->owns || !(map_prog_access(map) & need) ||
+			!map->ops->owns(map, (const void *)(uintptr_t)addr, len))
+			continue;
+		find_value(map, addr, len, ret_bounds);
+		return true;
+	}
+	return false;
+}
+
+bool access_bounds(const struct access *access, u64 addr, u64 len, bool is_write,
+	struct access_bounds *ret_bounds)
+{
+	if (is_inside(addr, len, access->stack, access->stack_end)) {
+		*ret_bounds = (struct access_bounds){access->stack, access->stack_end, 0};
+		return true;
+	}
+	for (u32 i = 0; i < access->run->region_cnt; i++) {
+		const struct run_region *region = &access->run->regions[i];
+
+		if ((is_write && !region->can_write) || !run_region_holds(region, addr, len))
+			continue;
+		run_region_bounds(region, &ret_bounds->start, &ret_bounds->end);
+		ret_bounds->region = i + 1;
+		return true;
+	}
+	return find_in_maps(access, addr, len, is_write, ret_bounds);
+}
+
 static const struct map *find_map(const struct access *access, u64 addr, u64 types)
 {
 	for (u32 i = 0; i < access->map_cnt; i++)
@@ -65,6 +122,11 @@ static bool is_func(const struct access *access, u64 value)
 {
 	const struct prog_code *code = access->code;
 
+	for (u32 i = 0; i < access->door_cnt; i++)
+		if (access->doors[i] == value)
+			return true;
+	if (access->has_doors)
+		return false;
 	return (value & RUN_FUNC_INSN) && (value & ~RUN_FUNC_INSN) < code->insn_cnt &&
 	       code->insns[(u32)value].code;
 }
@@ -108,7 +170,7 @@ static bool may_pass(const struct access *access, const struct hlp_proto *proto,
 		len = arg_len(proto, i, map, r);
 		is_fine = !len || access_may(access, value, len, is_write);
 		break;
-	case HLP_CONST_SIZE:
+	case HLP_CONST_SIZE: is_fine = value != 0; break;
 	case HLP_CONST_SIZE_OR_ZERO:
 	case HLP_ANYTHING:
 	case HLP_SCALAR_CONST: break;
