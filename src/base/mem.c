@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum {
 	PAGE_LEN = 4096, /* where pages are larger, mem_pages_drop may do nothing */
@@ -97,6 +99,17 @@ void mem_pages_drop(void *p, size_t len)
 
 	if (first < end)
 		madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+/* The system call itself: a program may have wrapped the function to be told of its own mappings. */
+void *mem_map_fd(void *at, size_t len, int fd)
+{
+	long addr = fails_now()
+			    ? -1
+			    : syscall(SYS_mmap, at, len, PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_NORESERVE | (at ? MAP_FIXED : 0), fd, 0L);
+
+	return addr == -1 ? NULL : (void *)addr;
 }
 
 void mem_fail_at(u64 nth)

@@ -27,6 +27,10 @@ void mem_pages_free(void *p, size_t len);
 /* The whole pages in there read as zeros from now on and cost nothing until they are written. */
 void mem_pages_drop(void *p, size_t len);
 
+/* len bytes of fd from its beginning, readable, writable and shared; `at` NULL: anywhere, else there,
+ * whatever is mapped there now. NULL when there is no memory or address space. */
+void *mem_map_fd(void *at, size_t len, int fd);
+
 /* Tests: the nth next allocation of this thread fails (1 = the next one); 0 = none. */
 void mem_fail_at(u64 nth);
 /* Tests: true once the failure asked for has happened. */

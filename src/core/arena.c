@@ -44,8 +44,7 @@ static int map_scratch(u8 *base, u64 len)
 	if (ftruncate(fd, SCRATCH_LEN))
 		err = -ENOMEM;
 	for (u64 off = 0; off < len && !err; off += SCRATCH_LEN)
-		if (mmap(base + off, MIN(len - off, (u64)SCRATCH_LEN), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+		if (!mem_map_fd(base + off, MIN(len - off, (u64)SCRATCH_LEN), fd))
 			err = -ENOMEM;
 	close(fd);
 	return err;
@@ -73,8 +72,8 @@ static int place(struct arena *arena, u64 user_start)
 
 	if (user_start >> 32 != (user_start + len - 1) >> 32)
 		return -ERANGE;
-	if (mmap((void *)(uintptr_t)(arena_window(arena) + low32(user_start)), len,
-		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena->mem_fd, 0) == MAP_FAILED)
+	if (!mem_map_fd((void *)(uintptr_t)(arena_window(arena) + low32(user_start)), len,
+		    arena->mem_fd))
 		return -ENOMEM;
 	arena->user_start = user_start;
 	arena->user_end = user_start + len;

@@ -109,8 +109,8 @@ static int make_ring(struct event *event, u64 len)
 
 	if (ftruncate(event->mem_fd, (off_t)len))
 		return -ENOMEM;
-	base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, event->mem_fd, 0);
-	if (base == MAP_FAILED)
+	base = mem_map_fd(NULL, len, event->mem_fd);
+	if (!base)
 		return -ENOMEM;
 	page = base;
 	page->data_offset = PAGE_LEN;
@@ -204,7 +204,6 @@ static void put_lost(struct event *event)
 static void put_sample(struct event *event, const u8 *fields, u32 fields_len,
 	const struct event_raw *raw, u32 record_len)
 {
-	static const u8 zeros[8];
 	struct perf_event_header header = {.type = PERF_RECORD_SAMPLE,
 		.misc = PERF_RECORD_MISC_KERNEL,
 		.size = (u16)record_len};
@@ -218,7 +217,7 @@ static void put_sample(struct event *event, const u8 *fields, u32 fields_len,
 	put(event, raw->data, raw->len);
 	if (raw->more_len)
 		put(event, raw->more, raw->more_len);
-	put(event, zeros, size - raw_len(raw));
+	event->head += size - raw_len(raw); /* as in Linux, padding is what was there */
 }
 
 /* Does the record that ends at head wake who waits? */

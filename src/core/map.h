@@ -128,9 +128,9 @@ struct map_ops {
 	int (*push)(struct map *map, const void *value, u64 flags);
 	int (*pop)(struct map *map, void *ret_value);
 	int (*peek)(struct map *map, void *value);
-	/* User space mapped the map's memory: len bytes from off on, at addr of its own. What it needs to
-	 * know. NULL: nothing. */
-	int (*mapped)(struct map *map, u64 addr, u64 len, u64 off);
+	/* User space mapped the map's memory: len bytes from off on, at addr of its own. An errno: it may not.
+	 * NULL: it may. */
+	int (*mapped)(struct map *map, u64 addr, u64 len, u64 off, bool is_writable);
 	/* Maps whose keys come and go with attachments (CGROUP_STORAGE): a zero value, unless there is one,
 	 * -ENOMEM; and its end. */
 	int (*add_key)(struct map *map, const void *key);

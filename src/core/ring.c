@@ -43,8 +43,7 @@ static int map_pages(struct ring *ring)
 	if (base == MAP_FAILED)
 		return -ENOMEM;
 	if (ftruncate(ring->mem_fd, (off_t)file_len) ||
-		mmap(base + RING_PAGE, file_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-			ring->mem_fd, 0) == MAP_FAILED) {
+		!mem_map_fd(base + RING_PAGE, file_len, ring->mem_fd)) {
 		munmap(base, ring->len);
 		return -ENOMEM;
 	}
@@ -94,6 +93,13 @@ void ring_free(struct ring *ring)
 int ring_mem_fd(const struct ring *ring)
 {
 	return ring->mem_fd;
+}
+
+bool ring_owns(const struct ring *ring, const void *addr, size_t len)
+{
+	u64 off = (u64)((const u8 *)addr - ring->data), size = 2 * (ring->mask + 1);
+
+	return off < size && len <= size - off;
 }
 
 static u64 load_pos(const u64 *pos)
@@ -177,6 +183,15 @@ void *ring_reserve(struct ring *ring, u64 size)
 	return hdr ? hdr + 1 : NULL;
 }
 
+/* What stands in the spill also to the data's start, where a reader finds it who wraps by himself. */
+static void copy_spill(struct ring *ring, u64 at, u32 size)
+{
+	u64 end = at + RING_HDR_LEN + size, len = ring->mask + 1;
+
+	if (end > len)
+		memcpy(ring->data, ring->data + len, end - len);
+}
+
 void ring_commit(void *sample, u64 flags, bool discard)
 {
 	struct ring_hdr *hdr = (struct ring_hdr *)sample - 1;
@@ -187,6 +202,7 @@ void ring_commit(void *sample, u64 flags, bool discard)
 
 	memcpy(&ring, base, sizeof(ring));
 	at = (u64)((u8 *)hdr - ring->data);
+	copy_spill(ring, at, MIN(hdr->len & ~(u32)RING_BUSY, (u32)(ring->mask + 1 - RING_HDR_LEN)));
 	__atomic_store_n(
 		&hdr->len, (hdr->len ^ RING_BUSY) | (discard ? RING_DISCARD : 0), __ATOMIC_SEQ_CST);
 	if (flags & BPF_RB_FORCE_WAKEUP ||
@@ -260,7 +276,7 @@ int ring_peek(struct ring *ring, void **ret_sample, u32 *ret_size)
 	}
 	if (word & RING_BUSY)
 		return -ENODATA;
-	*ret_sample = (void *)(hdr + 1);
+	*ret_sample = ring->data + ((consumer + RING_HDR_LEN) & ring->mask & ~7ULL);
 	*ret_size = size;
 	return 0;
 }

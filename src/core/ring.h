@@ -6,9 +6,10 @@
  *	record:    len 4 (bit 31 busy, bit 30 discarded) | pages from here to the back page 4 | bytes | to 8
  *
  * Linux maps the data twice, so that a record that goes past the end reads in one piece. Here `spill` is as
- * long as the data and simply holds what goes past the end of it: the next record begins at the data's
- * start again, and nobody reads those bytes at another place. So one plain mapping of a memfd serves
- * every reader.
+ * long as the data and holds what goes past the end of it; a record that is committed also has these bytes
+ * at the data's start, for readers that wrap by themselves. So one plain mapping of a memfd serves every
+ * reader. A writer in user space (libbpf) writes a record's bytes in one piece from the place of the first
+ * one on, which is the data's start if the header was the last thing before the end.
  *
  * Invariants
  * 1. Positions only grow; position p stands at data + p % len. A record begins inside the data.
@@ -42,6 +43,8 @@ void ring_free(struct ring *ring);
 int ring_mem_fd(const struct ring *ring);
 /* An eventfd that is written to whenever Linux would wake who waits; the ring's own. -EMFILE. */
 int ring_wake_fd(struct ring *ring, int *ret_fd);
+/* Is it data of the ring? */
+bool ring_owns(const struct ring *ring, const void *addr, size_t len);
 /* Wakes who waits. */
 void ring_wake(struct ring *ring);
 

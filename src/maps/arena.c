@@ -75,7 +75,7 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 	return -EOPNOTSUPP;
 }
 
-static int mapped(struct map *map, u64 addr, u64 len, u64 off)
+static int mapped(struct map *map, u64 addr, u64 len, u64 off, bool is_writable)
 {
 	return off ? -EINVAL : arena_mapped(to_arena(map)->arena, addr, len);
 }

@@ -96,8 +96,8 @@ static int map_memfd(u64 len, int *ret_fd, u8 **ret_mem)
 		err = -ENOMEM;
 		goto close_fd;
 	}
-	mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (mem == MAP_FAILED) {
+	mem = mem_map_fd(NULL, len, fd);
+	if (!mem) {
 		err = -ENOMEM;
 		goto close_fd;
 	}

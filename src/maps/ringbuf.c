@@ -55,6 +55,24 @@ static int wake_fd(struct map *map, int *ret_fd)
 	return ring_wake_fd(to_ring(map)->ring, ret_fd);
 }
 
+/* Readers write the consumer's page alone, and it is the only one that writers may not. */
+static int mapped(struct map *map, u64 addr, u64 len, u64 off, bool is_writable)
+{
+	if (is_writable && (off || len != RING_PAGE))
+		return -EPERM;
+	return 0;
+}
+
+static int mapped_user(struct map *map, u64 addr, u64 len, u64 off, bool is_writable)
+{
+	return is_writable && !off ? -EPERM : 0;
+}
+
+static bool owns(const struct map *map, const void *addr, size_t len)
+{
+	return ring_owns(to_ring(map)->ring, addr, len);
+}
+
 static u64 mem_usage(const struct map *map)
 {
 	u64 pages = map->max_entries / RING_PAGE;
@@ -63,14 +81,14 @@ static u64 mem_usage(const struct map *map)
 	       (LINUX_META_PAGES + 2 * pages) * sizeof(void *);
 }
 
-#define RING_OPS                                                                                   \
+#define RING_OPS(map_check)                                                                        \
 	{                                                                                          \
 		.check = check, .alloc = alloc, .free = free_map, .lookup = map_no_lookup,         \
 		.update = map_never_update, .remove = map_never_remove,                            \
 		.next_key = map_never_next_key, .copy_out = map_never_copy_out,                    \
-		.copy_in = map_never_copy_in, .wake_fd = wake_fd, .meta_equal = map_meta_equal,    \
-		.owns = map_no_owns, .mem_usage = mem_usage,                                       \
+		.copy_in = map_never_copy_in, .wake_fd = wake_fd, .mapped = map_check,             \
+		.meta_equal = map_meta_equal, .owns = owns, .mem_usage = mem_usage,                \
 	}
 
-const struct map_ops map_ringbuf_ops = RING_OPS;
-const struct map_ops map_user_ringbuf_ops = RING_OPS;
+const struct map_ops map_ringbuf_ops = RING_OPS(mapped);
+const struct map_ops map_user_ringbuf_ops = RING_OPS(mapped_user);

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "port/devs.h"
+#include "port/events.h"
 #include "port/serve.h"
 #include "port/text.h"
 #include "port/wait.h"
@@ -57,6 +58,39 @@ static int local_fdinfo(struct port *p, int fd, const char *key, u64 *ret)
 	struct local *l = to_local(p);
 
 	return sys_fdinfo(&l->inst, &l->user, fd, key, ret);
+}
+
+static int local_event_open(struct port *p, const struct perf_event_attr *attr, int cpu)
+{
+	struct local *l = to_local(p);
+	struct sys_event event;
+
+	port_event_from(attr, cpu, &event);
+	return sys_event_open(&l->inst, &l->user, &event);
+}
+
+static int local_event_enable(struct port *p, int fd, bool on)
+{
+	struct local *l = to_local(p);
+
+	return sys_event_enable(&l->inst, &l->user, fd, on);
+}
+
+static int local_mapped(struct port *p, int fd, u64 addr, u64 len, u64 off, bool is_writable)
+{
+	struct sys_mapping mapping = {
+		.addr = addr, .len = len, .off = off, .is_writable = is_writable};
+	struct local *l = to_local(p);
+
+	return sys_mapped(&l->inst, &l->user, fd, &mapping);
+}
+
+static int local_wake_fd(struct port *p, int fd, bool *ret_is_writer)
+{
+	struct local *l = to_local(p);
+	int wake, err = sys_wake_fd(&l->inst, &l->user, fd, &wake, ret_is_writer);
+
+	return err ? err : wake;
 }
 
 static int local_if_index(struct port *p, const char *name)
@@ -256,6 +290,10 @@ static const struct port_ops local_ops = {
 	.bpf = local_bpf,
 	.statfs = port_statfs_bpf,
 	.fdinfo = local_fdinfo,
+	.event_open = local_event_open,
+	.event_enable = local_event_enable,
+	.mapped = local_mapped,
+	.wake_fd = local_wake_fd,
 	.if_index = local_if_index,
 	.if_name = local_if_name,
 	.xdp_attach = local_xdp_attach,

@@ -69,6 +69,8 @@ struct port_run {
 
 struct port;
 
+struct perf_event_attr; /* <linux/perf_event.h> */
+
 struct port_ops {
 	const char *name; /* "kernel", "local", "instance" */
 	bool is_kernel;
@@ -87,6 +89,21 @@ struct port_ops {
 	 * be). NULL: every path is.
 	 */
 	int (*pin_prepare)(struct port *p, const char *path, struct port_text *err);
+
+	/*
+	 * perf_event_open(2) for a PERF_COUNT_SW_BPF_OUTPUT event of a CPU: its descriptor. NULL, as the
+	 * three that follow: the kernel's own calls do.
+	 */
+	int (*event_open)(struct port *p, const struct perf_event_attr *attr, int cpu);
+	/* PERF_EVENT_IOC_ENABLE and _DISABLE; -EINVAL, -EBADF: it is no event of the engine's. */
+	int (*event_enable)(struct port *p, int fd, bool on);
+	/* A shared mapping of fd was made; an errno: it must be undone. 0 for what is not the engine's. */
+	int (*mapped)(struct port *p, int fd, u64 addr, u64 len, u64 off, bool is_writable);
+	/*
+	 * A descriptor of this process, the port's, to poll instead of fd: an eventfd whose writes are
+	 * wake-ups. -EPERM: fd is not the engine's, or nothing to poll.
+	 */
+	int (*wake_fd)(struct port *p, int fd, bool *ret_is_writer);
 
 	/* The interface of that name > 0, or -ENODEV. */
 	int (*if_index)(struct port *p, const char *name);

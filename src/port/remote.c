@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "port/devs.h"
+#include "port/events.h"
 #include "port/text.h"
 #include "port/wait.h"
 #include "sys/attr.h"
@@ -30,6 +32,8 @@ struct remote {
 	int sock;
 	bool is_broken;
 	struct sys_user self;
+	struct port_wake *wakes; /* wake_cnt of them */
+	u32 wake_cnt;
 	char in[SYS_MSG_DATA_MAX + 1];
 	char scratch[SYS_MSG_DATA_MAX];
 };
@@ -235,6 +239,59 @@ static int remote_fdinfo(struct port *p, int fd, const char *key, u64 *ret)
 	return request_struct(to_remote(p), &msg, key, ret, sizeof(*ret));
 }
 
+static int remote_event_open(struct port *p, const struct perf_event_attr *attr, int cpu)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_EVENT_OPEN, .len = sizeof(struct sys_event)}, result;
+	struct sys_event event;
+
+	port_event_from(attr, cpu, &event);
+	return (int)request(to_remote(p), &msg, &event, &result);
+}
+
+static int remote_event_enable(struct port *p, int fd, bool on)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_EVENT_ENABLE, .value = fd, .a = on}, result;
+
+	return (int)request(to_remote(p), &msg, NULL, &result);
+}
+
+static int remote_mapped(struct port *p, int fd, u64 addr, u64 len, u64 off, bool is_writable)
+{
+	struct sys_mapping mapping = {
+		.addr = addr, .len = len, .off = off, .is_writable = is_writable};
+	struct sys_msg msg = {.kind = SYS_MSG_MAPPED, .value = fd, .len = sizeof(mapping)}, result;
+
+	return (int)request(to_remote(p), &msg, &mapping, &result);
+}
+
+/* The descriptor stays open: an epoll set knows what it waits for by it. */
+static int remote_wake_fd(struct port *p, int fd, bool *ret_is_writer)
+{
+	struct sys_msg msg = {.kind = SYS_MSG_WAKE_FD, .value = fd}, result;
+	struct remote *r = to_remote(p);
+	struct stat st;
+	u32 is_writer;
+	s64 wake;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	for (u32 i = 0; i < r->wake_cnt; i++)
+		if (r->wakes[i].ino == st.st_ino) {
+			*ret_is_writer = r->wakes[i].is_writer;
+			return r->wakes[i].fd;
+		}
+	if (!port_wakes_grow(&r->wakes, r->wake_cnt))
+		return -ENOMEM;
+	wake = request(r, &msg, NULL, &result);
+	if (wake < 0)
+		return (int)wake;
+	memcpy(&is_writer, r->in, sizeof(is_writer));
+	r->wakes[r->wake_cnt++] = (struct port_wake){
+		.ino = st.st_ino, .fd = (int)wake, .is_writer = is_writer};
+	*ret_is_writer = is_writer;
+	return (int)wake;
+}
+
 static int remote_if_index(struct port *p, const char *name)
 {
 	struct sys_msg msg = {.kind = SYS_MSG_DEV_INDEX, .len = strlen(name)}, result;
@@ -438,6 +495,9 @@ static void remote_close(struct port *p)
 {
 	struct remote *r = to_remote(p);
 
+	for (u32 i = 0; i < r->wake_cnt; i++)
+		close(r->wakes[i].fd);
+	mem_free(r->wakes);
 	close(r->sock);
 	mem_free(r);
 }
@@ -523,6 +583,10 @@ static const struct port_ops remote_ops = {
 	.bpf = remote_bpf,
 	.statfs = port_statfs_bpf,
 	.fdinfo = remote_fdinfo,
+	.event_open = remote_event_open,
+	.event_enable = remote_event_enable,
+	.mapped = remote_mapped,
+	.wake_fd = remote_wake_fd,
 	.if_index = remote_if_index,
 	.if_name = remote_if_name,
 	.xdp_attach = remote_xdp_attach,

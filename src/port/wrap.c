@@ -11,6 +11,7 @@
 
 #include <bpf/btf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
 
@@ -75,6 +76,12 @@ static long set_errno(long ret)
 	return -1;
 }
 
+/* What programs write records to; all other events are the kernel's. */
+static bool is_output_event(const struct perf_event_attr *attr)
+{
+	return attr && attr->type == PERF_TYPE_SOFTWARE && attr->config == PERF_COUNT_SW_BPF_OUTPUT;
+}
+
 /* Reading six whatever the call takes is what the C library's own syscall() does; only a checker minds. */
 __attribute__((no_sanitize_address)) long __wrap_syscall(long nr, ...)
 {
@@ -89,6 +96,11 @@ __attribute__((no_sanitize_address)) long __wrap_syscall(long nr, ...)
 	if (nr == __NR_bpf && port && !port->ops->is_kernel)
 		return set_errno(port->ops->bpf(
 			port, (int)arg[0], (union bpf_attr *)arg[1], (unsigned int)arg[2]));
+	if (nr == __NR_perf_event_open && port && port->ops->event_open &&
+		is_output_event((const struct perf_event_attr *)arg[0]) && (int)arg[1] == -1 &&
+		(int)arg[2] >= 0)
+		return set_errno(port->ops->event_open(
+			port, (const struct perf_event_attr *)arg[0], (int)arg[2]));
 	return __real_syscall(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 

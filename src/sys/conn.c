@@ -3,8 +3,10 @@
  * conn->out and says how much; what it returns is the result's value.
  */
 #include "sys/conn.h"
+#include "sys/events.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,6 +139,50 @@ static s64 do_trace_read(struct sys_conn *conn, const struct sys_msg *msg, u32 *
 	return len;
 }
 
+static s64 do_event_open(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_len)
+{
+	struct sys_event event;
+
+	if (msg->len != sizeof(event))
+		return -EINVAL;
+	memcpy(&event, conn->in, sizeof(event)); /* upcalls reuse conn->in */
+	return sys_event_open(conn->inst, &conn->user, &event);
+}
+
+static s64 do_event_enable(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_len)
+{
+	return sys_event_enable(conn->inst, &conn->user, (int)msg->value, msg->a);
+}
+
+static s64 do_mapped(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_len)
+{
+	struct sys_mapping mapping;
+
+	if (msg->len != sizeof(mapping))
+		return -EINVAL;
+	memcpy(&mapping, conn->in, sizeof(mapping));
+	return sys_mapped(conn->inst, &conn->user, (int)msg->value, &mapping);
+}
+
+/* The client gets a descriptor of its own on the object's eventfd. */
+static s64 do_wake_fd(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_len)
+{
+	bool is_writer;
+	u32 word;
+	int fd, err = sys_wake_fd(conn->inst, &conn->user, (int)msg->value, &fd, &is_writer);
+
+	if (err)
+		return err;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	err = conn->user.ops->fd_install(&conn->user, fd);
+	word = is_writer;
+	if (err >= 0)
+		*ret_len = put(conn, &word, sizeof(word));
+	return err;
+}
+
 static s64 do_shutdown(struct sys_conn *conn, const struct sys_msg *msg, u32 *ret_len)
 {
 	sys_server_ask_stop(conn->server);
@@ -158,6 +204,10 @@ static s64 (*const handlers[SYS_MSG_REQUEST_END])(
 	[SYS_MSG_FDINFO] = do_fdinfo,
 	[SYS_MSG_PIN_NEXT] = do_pin_next,
 	[SYS_MSG_TRACE_READ] = do_trace_read,
+	[SYS_MSG_EVENT_OPEN] = do_event_open,
+	[SYS_MSG_EVENT_ENABLE] = do_event_enable,
+	[SYS_MSG_MAPPED] = do_mapped,
+	[SYS_MSG_WAKE_FD] = do_wake_fd,
 	[SYS_MSG_SHUTDOWN] = do_shutdown,
 };
 

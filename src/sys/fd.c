@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/event.h"
 #include "core/map.h"
 #include "sys/pin.h"
 #include "sys/sys.h"
@@ -50,17 +51,19 @@ static int make_memfd(const char *name)
 	return fd;
 }
 
-/* A mappable map's anchor is its memory: what the user maps is what programs read and write. */
+/* The anchor of a map or event with memory is that memory: what the user maps is what programs write. */
 static int make_anchor(struct obj *obj)
 {
-	struct map *map = obj->kind == OBJ_MAP ? container_of(obj, struct map, obj) : NULL;
-	int fd;
+	int mem_fd = -1, fd;
 
-	if (map && map->mem_fd >= 0) {
-		fd = fcntl(map->mem_fd, F_DUPFD_CLOEXEC, 0);
-		return fd < 0 ? -errno : fd;
-	}
-	return make_memfd(fd_names[obj->kind]);
+	if (obj->kind == OBJ_MAP)
+		mem_fd = container_of(obj, struct map, obj)->mem_fd;
+	else if (obj->kind == OBJ_EVENT)
+		mem_fd = event_mem_fd(obj);
+	if (mem_fd < 0)
+		return make_memfd(fd_names[obj->kind]);
+	fd = fcntl(mem_fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 static int need_anchor(struct skep *inst, struct obj *obj)

@@ -33,7 +33,7 @@
 #include "base/types.h"
 
 enum {
-	SYS_PROTO_VERSION = 2,
+	SYS_PROTO_VERSION = 3,
 	SYS_PROTO_MAGIC = 0x70656b73, /* "skep" */
 	SYS_MSG_DATA_MAX = 32768,     /* bytes after the header; longer memory is read in parts */
 	SYS_MSG_KEY_MAX = 64,	      /* bytes of a key that come along */
@@ -42,19 +42,23 @@ enum {
 
 enum sys_msg_kind {
 	/* requests */
-	SYS_MSG_HELLO = 1,  /* a = magic, b = version; the answer's data is struct sys_status */
-	SYS_MSG_BPF,	    /* a = cmd, b = size, addr = attr; value and data: below */
-	SYS_MSG_STATUS,	    /* data: struct sys_status */
-	SYS_MSG_DEV_ADD,    /* data = spec; value is the ifindex */
-	SYS_MSG_DEV_DEL,    /* a = ifindex */
-	SYS_MSG_DEV_JOIN,   /* a, b = ifindexes */
-	SYS_MSG_DEV_NEXT,   /* a = ifindex; data: struct sys_dev */
-	SYS_MSG_DEV_GET,    /* a = ifindex; data: struct sys_dev */
-	SYS_MSG_DEV_INDEX,  /* data = name; value is the ifindex */
-	SYS_MSG_XDP_ATTACH, /* a = ifindex, b = flags, value = descriptor or -1 */
-	SYS_MSG_FDINFO,	    /* value = descriptor, data = key; data: u64 */
-	SYS_MSG_PIN_NEXT,   /* data = path; data: path */
-	SYS_MSG_TRACE_READ, /* a = bytes at most; data: text */
+	SYS_MSG_HELLO = 1,    /* a = magic, b = version; the answer's data is struct sys_status */
+	SYS_MSG_BPF,	      /* a = cmd, b = size, addr = attr; value and data: below */
+	SYS_MSG_STATUS,	      /* data: struct sys_status */
+	SYS_MSG_DEV_ADD,      /* data = spec; value is the ifindex */
+	SYS_MSG_DEV_DEL,      /* a = ifindex */
+	SYS_MSG_DEV_JOIN,     /* a, b = ifindexes */
+	SYS_MSG_DEV_NEXT,     /* a = ifindex; data: struct sys_dev */
+	SYS_MSG_DEV_GET,      /* a = ifindex; data: struct sys_dev */
+	SYS_MSG_DEV_INDEX,    /* data = name; value is the ifindex */
+	SYS_MSG_XDP_ATTACH,   /* a = ifindex, b = flags, value = descriptor or -1 */
+	SYS_MSG_FDINFO,	      /* value = descriptor, data = key; data: u64 */
+	SYS_MSG_PIN_NEXT,     /* data = path; data: path */
+	SYS_MSG_TRACE_READ,   /* a = bytes at most; data: text */
+	SYS_MSG_EVENT_OPEN,   /* data: struct sys_event; value is the descriptor */
+	SYS_MSG_EVENT_ENABLE, /* value = descriptor, a = on */
+	SYS_MSG_MAPPED,	      /* value = descriptor, data: struct sys_mapping */
+	SYS_MSG_WAKE_FD, /* value = descriptor; value is the eventfd, data: u32, is it for writers? */
 	SYS_MSG_SHUTDOWN,
 	SYS_MSG_REQUEST_END,
 	/* from the server while a request is under way */
