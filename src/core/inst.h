@@ -38,6 +38,8 @@ struct skep {
 	bool use_jit;	  /* else every program is interpreted */
 	bool use_checked; /* run everything in the checked interpreter */
 	bool count_runs; /* prog->stats counts runs and their time (BPF_ENABLE_STATS); set by sys */
+	bool verify_only; /* programs are verified and never run: what the engine lacks is no reason to
+			     refuse one */
 	u32 verify_insns_max; /* instructions the verifier processes a program; 0: as many as Linux */
 	enum inst_clock clock;
 	u64 replay_ns;	/* CLOCK_REPLAY: the time that programs see */

@@ -279,6 +279,7 @@ int port_open_local(const struct port_opts *opts, struct port **ret, struct port
 		return port_fail(res, err, "%s", port_errno_text(res));
 	}
 	l->inst.verify_insns_max = opts->insns_max;
+	l->inst.verify_only = opts->verify_only;
 	sys_user_local_init(&l->user);
 	l->port.ops = &local_ops;
 	*ret = &l->port;

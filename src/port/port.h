@@ -59,6 +59,7 @@ struct port_opts {
 	bool replay_clock; /* the clock follows the time stamps of captures: a run is reproducible */
 	u32 cpus;	   /* logical CPUs; 0 = as many as the host has */
 	const char *kernel_btf; /* file with the types of the kernel; NULL = the host's */
+	bool verify_only;	/* programs are loaded to be verified, not to be run */
 	u32 insns_max; /* instructions the verifier processes a program; 0 = as many as Linux */
 };
 

@@ -159,7 +159,7 @@ static int read_memory(
 static int read_pointer(
 	struct vf_env *env, u32 pointee, u32 arg_no, u32 tags, struct vf_arg *ret_arg)
 {
-	if (tags & TAG_CTX || vf_ctx_is_type(env, pointee)) {
+	if (tags & TAG_CTX || vf_ctx_is_type(env, env->params->btf, pointee)) {
 		if (tags & ~TAG_CTX)
 			return vf_complain(env, VF_C_GLOBAL_TAGS, arg_no);
 		ret_arg->kind = VF_ARG_CTX;

@@ -88,6 +88,11 @@ static int check_size(
 	return err ? err : vf_mark_precise(env, regno);
 }
 
+int vf_call_size(struct vf_env *env, u32 regno, bool is_write)
+{
+	return check_size(env, NULL, regno, is_write ? HLP_WRITE : 0, true);
+}
+
 static int check_key(struct vf_env *env, struct vf_call *call, u32 regno)
 {
 	u32 size;
@@ -106,7 +111,7 @@ static int check_key(struct vf_env *env, struct vf_call *call, u32 regno)
 }
 
 /* A constant string: in a read-only map, ended inside the value. */
-static int check_string(struct vf_env *env, u32 regno)
+int vf_call_string(struct vf_env *env, u32 regno)
 {
 	const struct vf_reg *reg = &vf_regs(env)[regno];
 	const struct map *map = reg->map;
@@ -197,7 +202,7 @@ static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u
 		call->map_uid = reg->map_uid;
 		return err;
 	case HLP_PERCPU_BTF_ID: vf_call_percpu_arg(env, call, regno); return 0;
-	case HLP_CONST_STR: return check_string(env, regno);
+	case HLP_CONST_STR: return vf_call_string(env, regno);
 	default: return 0;
 	}
 }

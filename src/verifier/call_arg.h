@@ -46,4 +46,9 @@ bool vf_helper_is_allowed(const struct vf_env *env, u32 id);
 int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, bool is_write,
 	bool may_be_empty);
 
+/* Register regno holds the size of the memory at the register before it. */
+int vf_call_size(struct vf_env *env, u32 regno, bool is_write);
+/* A constant string in a read-only map. */
+int vf_call_string(struct vf_env *env, u32 regno);
+
 #endif

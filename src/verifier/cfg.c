@@ -8,6 +8,7 @@
 
 #include "verifier/callback.h"
 #include "verifier/env.h"
+#include "verifier/kfunc.h"
 #include "verifier/static.h"
 #include "verifier/step.h"
 
@@ -75,6 +76,17 @@ static void note_callback(struct vf_env *env, u32 t, const struct bpf_insn *insn
 	aux->calls_back = aux->is_checkpoint = aux->is_jump = true;
 }
 
+/* Each round of a loop over an iterator begins with a saved state, so that rounds can be compared. */
+static void note_kfunc(struct vf_env *env, u32 t, const struct bpf_insn *insn)
+{
+	const struct vf_kfunc *fn = vf_kfunc_of(env, insn);
+
+	if (vf_is_iter_next(env, insn))
+		env->aux[t].is_prune = env->aux[t].is_checkpoint = true;
+	if (fn && fn->no == VF_KF_bpf_xdp_pull_data)
+		env->subs[vf_sub_of(env, t)].changes_pkt = true;
+}
+
 static int visit_call(struct walk *walk, u32 t, const struct bpf_insn *insn, bool has_callee)
 {
 	struct vf_env *env = walk->env;
@@ -115,6 +127,7 @@ static int visit(struct walk *walk, u32 t)
 	case BPF_CALL:
 		note_moves(env, t, insn);
 		note_callback(env, t, insn);
+		note_kfunc(env, t, insn);
 		return visit_call(walk, t, insn, insn->src_reg == BPF_PSEUDO_CALL);
 	case BPF_JA:
 		target = (s64)t + isa_jump_off(insn) + 1;

@@ -25,9 +25,8 @@ static bool is_regs_typedef(const struct btf_obj *btf, u32 id)
 	return btf_type_is(t, BTF_KIND_TYPEDEF) && !strcmp(btf_type_name(btf, id), REGS_TYPEDEF);
 }
 
-bool vf_ctx_is_type(const struct vf_env *env, u32 pointee)
+bool vf_ctx_is_type(const struct vf_env *env, const struct btf_obj *btf, u32 pointee)
 {
-	const struct btf_obj *btf = env->params->btf;
 	bool is_kprobe = env->type->type == BPF_PROG_TYPE_KPROBE;
 	const char *name, *ctx = env->type->ctx_name;
 	u32 id;

@@ -67,6 +67,8 @@ struct vf_arg {
 	bool may_be_null;
 };
 
+struct vf_kfunc;
+
 /* A function of the program: instructions [start, next sub's start). */
 struct vf_sub {
 	u32 start;
@@ -124,6 +126,9 @@ struct vf_env {
 	struct vf_precision *precision;
 	struct vf_live_tree *live; /* live_stack.c */
 	struct vf_scc *scc;
+	struct vf_kfunc *kfuncs; /* kernel functions that instructions name (kfunc.c) */
+	u32 kfunc_cnt;
+	const char *missing; /* a kernel function that the engine cannot run; NULL: none */
 	/* the flow graph backwards: pred[pred_start[i]] to pred[pred_start[i + 1] - 1] lead to i */
 	u32 *pred_start, *pred;
 

@@ -137,6 +137,26 @@ static const struct vf_reg *slot_scalar(const struct vf_slot *slot, const struct
 	return is_all_misc(slot) ? unknown : NULL;
 }
 
+/* What an iterator has counted does not matter, or no round would be like the one before. */
+static bool covers_object(struct id_map *map, const struct vf_slot *old, const struct vf_slot *cur)
+{
+	const struct vf_reg *was = &old->spill, *is = &cur->spill;
+
+	switch (old->byte[VF_SLOT_LEN - 1]) {
+	case VF_BYTE_DYNPTR:
+		return was->dynptr.type == is->dynptr.type &&
+		       was->dynptr.is_first == is->dynptr.is_first &&
+		       map_ids(map, was->ref_id, is->ref_id);
+	case VF_BYTE_ITER:
+		return was->btf == is->btf && was->btf_id == is->btf_id &&
+		       was->iter_state == is->iter_state && was->flags == is->flags &&
+		       map_ids(map, was->ref_id, is->ref_id);
+	case VF_BYTE_IRQ:
+		return was->irq_class == is->irq_class && map_ids(map, was->ref_id, is->ref_id);
+	default: return true;
+	}
+}
+
 static bool covers_slot(struct id_map *map, const struct vf_slot *old, const struct vf_slot *cur,
 	enum vf_exactness exact)
 {
@@ -159,7 +179,8 @@ static bool covers_slot(struct id_map *map, const struct vf_slot *old, const str
 		if (old->byte[b] != cur->byte[b])
 			return false;
 	}
-	return !vf_has_spill(old) || covers_reg(map, &old->spill, &cur->spill, exact);
+	return covers_object(map, old, cur) &&
+	       (!vf_has_spill(old) || covers_reg(map, &old->spill, &cur->spill, exact));
 }
 
 static bool covers_stack(struct id_map *map, const struct vf_frame *old, const struct vf_frame *cur,

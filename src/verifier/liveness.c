@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "verifier/env.h"
+#include "verifier/kfunc.h"
 #include "verifier/static.h"
 
 enum { CALLER_SAVED = 0x3f }; /* R0-R5 */
@@ -29,6 +30,15 @@ static u16 helper_args(const struct vf_env *env, const struct bpf_insn *insn)
 	return regs;
 }
 
+static u16 kfunc_args(const struct vf_env *env, const struct bpf_insn *insn)
+{
+	const struct vf_kfunc *fn = vf_kfunc_of(env, insn);
+
+	if (!fn || !fn->is_allowed)
+		return CALLER_SAVED & ~1;
+	return ((2u << MIN(fn->proto.arg_cnt, VF_ARG_CNT)) - 1) & ~1u;
+}
+
 static void use_def(
 	const struct vf_env *env, const struct bpf_insn *insn, u16 *ret_use, u16 *ret_def)
 {
@@ -37,7 +47,10 @@ static void use_def(
 	if (insn->code != (BPF_JMP | BPF_CALL))
 		return;
 	*ret_def = CALLER_SAVED;
-	*ret_use = insn->src_reg ? CALLER_SAVED & ~1 : helper_args(env, insn);
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+		*ret_use = kfunc_args(env, insn);
+	else
+		*ret_use = insn->src_reg ? CALLER_SAVED & ~1 : helper_args(env, insn);
 }
 
 /* The at most two instructions that may run after i; returns how many. */

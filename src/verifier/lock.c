@@ -10,6 +10,7 @@
 #include "btf/btf.h"
 #include "btf/fields.h"
 #include "core/map.h"
+#include "verifier/object.h"
 #include "verifier/references.h"
 #include "verifier/step.h"
 
@@ -139,8 +140,12 @@ int vf_lock(struct vf_env *env, u32 regno, u32 flags)
 
 int vf_lock_check_call(struct vf_env *env, const struct bpf_insn *insn)
 {
-	if (!env->cur->lock_cnt || insn->imm == BPF_FUNC_spin_unlock ||
-		insn->imm == BPF_FUNC_kptr_xchg)
+	const struct vf_kfunc *fn = vf_kfunc_of(env, insn);
+	bool is_helper = !insn->src_reg;
+
+	if (!env->cur->lock_cnt || (fn && vf_graph_may_lock(fn)))
+		return 0;
+	if (is_helper && (insn->imm == BPF_FUNC_spin_unlock || insn->imm == BPF_FUNC_kptr_xchg))
 		return 0;
 	return vf_complain(env, VF_C_LOCKED_CALL);
 }

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "btf/btf.h"
+#include "verifier/dynptr.h"
 #include "verifier/env.h"
+#include "verifier/iter.h"
 
 enum {
 	PASS_ON_LEN = 64 << 10,	 /* bytes collected at level 2 before they are passed on */
@@ -231,6 +233,33 @@ static void print_reg(struct vf_env *env, const struct vf_frame *frame, const st
 #undef FIELD
 }
 
+/* Dynptrs and iterators: once each, at their first slot. */
+static bool print_object(struct vf_env *env, const struct vf_slot *slot, u32 no)
+{
+	const struct vf_reg *is = &slot->spill;
+	int at = -(int)(no + 1) * VF_SLOT_LEN;
+
+	switch (slot->byte[VF_SLOT_LEN - 1]) {
+	case VF_BYTE_DYNPTR:
+		if (!is->dynptr.is_first)
+			return true;
+		vf_note(env, " fp%d=dynptr_%s(", at, vf_dynptr_type_str(is->dynptr.type));
+		vf_note(env, "id=%u", is->id);
+		if (is->ref_id)
+			vf_note(env, ",ref_id=%u", is->ref_id);
+		vf_note(env, ")");
+		return true;
+	case VF_BYTE_ITER:
+		if (!is->ref_id)
+			return true;
+		vf_note(env, " fp%d=iter_%s(ref_id=%u,state=%s,depth=%d)", at,
+			btf_type_name(is->btf, is->btf_id) + strlen("bpf_iter_"), is->ref_id,
+			vf_iter_state_str(is->iter_state), is->off);
+		return true;
+	default: return false;
+	}
+}
+
 static void print_slot(
 	struct vf_env *env, const struct vf_frame *frame, const struct vf_slot *slot, u32 no)
 {
@@ -239,10 +268,15 @@ static void print_slot(
 		[VF_BYTE_SPILL] = 'r',
 		[VF_BYTE_MISC] = 'm',
 		[VF_BYTE_ZERO] = '0',
+		[VF_BYTE_DYNPTR] = 'd',
+		[VF_BYTE_ITER] = 'i',
+		[VF_BYTE_IRQ] = 'f',
 	};
 	char text[VF_SLOT_LEN + 1] = "";
 	bool is_valid = false;
 
+	if (print_object(env, slot, no))
+		return;
 	for (u32 b = 0; b < VF_SLOT_LEN; b++) {
 		is_valid |= slot->byte[b] != VF_BYTE_INVALID;
 		text[b] = letters[slot->byte[b]];

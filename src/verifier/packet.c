@@ -26,7 +26,8 @@ int vf_packet_access(struct vf_env *env, u32 regno, s32 off, s32 size, bool may_
 
 static void forget_one(struct vf_reg *reg, void *arg)
 {
-	if (!(vf_kind_bits(reg->kind) & KIND_PKT))
+	if (!(vf_kind_bits(reg->kind) & KIND_PKT) &&
+		!(reg->kind == VF_MEM && reg->flags & VF_PACKET_SLICE))
 		return;
 	vf_reg_unknown(reg);
 }

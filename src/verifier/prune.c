@@ -21,6 +21,7 @@
 
 #include "verifier/env.h"
 #include "verifier/equal.h"
+#include "verifier/iter.h"
 #include "verifier/live_stack.h"
 #include "verifier/precision.h"
 #include "verifier/scc.h"
@@ -318,13 +319,18 @@ static enum round compare_round(struct vf_env *env, const struct vf_state *old)
 	/* another call of the callback; the one before has not come to its end either */
 	if (frame->is_async && frame->async_entries != vf_top(cur)->async_entries)
 		return ROUND_NEW;
+	if (vf_is_iter_next(env, vf_insn(env)))
+		return vf_states_equal(env, old, cur, VF_RANGE_WITHIN) && vf_iter_is_active(cur)
+			       ? ROUND_CAUGHT
+			       : ROUND_NEW;
 	if (vf_is_may_goto(vf_insn(env)) && is_other_may_goto &&
 		vf_states_equal(env, old, cur, VF_RANGE_WITHIN))
 		return ROUND_CAUGHT;
 	if (env->aux[env->insn_idx].calls_back)
 		return vf_states_equal(env, old, cur, VF_RANGE_WITHIN) ? ROUND_CAUGHT : ROUND_NEW;
 	if (!is_other_may_goto && old->callback_rounds == cur->callback_rounds &&
-		may_be_same(old, cur) && vf_states_equal(env, old, cur, VF_EXACT))
+		may_be_same(old, cur) && vf_states_equal(env, old, cur, VF_EXACT) &&
+		!vf_iter_depths_differ(old, cur))
 		return ROUND_ENDLESS;
 	return ROUND_NEW;
 }

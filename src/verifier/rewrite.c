@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "verifier/access.h"
 #include "verifier/env.h"
+#include "verifier/kfunc.h"
 
 enum { CTX_INSNS_MAX = CTX_STEP_MAX + 3 };
 
@@ -252,6 +253,28 @@ static int emit_jump(struct plan *plan, u32 i, struct bpf_insn *out)
 	return 0;
 }
 
+/* The number in the engine's registry. One that the engine does not have is told to the caller: the program
+ * is right, but cannot be run here. */
+static int emit_kfunc(struct plan *plan, u32 i, struct bpf_insn *out)
+{
+	struct vf_env *env = plan->env;
+	const struct vf_kfunc *fn = vf_kfunc_of(env, &env->insns[i]);
+
+	env->insn_idx = i;
+	if (!fn)
+		return vf_complain(env, VF_C_KFUNC_NULL);
+	if (fn->no == VF_KF_bpf_cast_to_kern_ctx || fn->no == VF_KF_bpf_rdonly_cast) {
+		*out = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_X,
+			.dst_reg = BPF_REG_0,
+			.src_reg = BPF_REG_1};
+		return 0;
+	}
+	out->imm = vf_kfunc_engine_no(env, fn);
+	if (out->imm < 0)
+		env->missing = fn->name;
+	return 0;
+}
+
 static int emit(struct plan *plan, u32 i)
 {
 	const struct bpf_insn *insn = &plan->env->insns[i];
@@ -271,6 +294,8 @@ static int emit(struct plan *plan, u32 i)
 		if (insn->src_reg == BPF_PSEUDO_FUNC)
 			out->imm = plan->new_idx[i + 1 + insn->imm];
 	}
+	if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+		return emit_kfunc(plan, i, out);
 	if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL)
 		out->imm = (s32)plan->new_idx[i + 1 + insn->imm] - (s32)(plan->new_idx[i] + 1);
 	return 0;

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "verifier/access.h"
+#include "verifier/dynptr.h"
 #include "verifier/live_stack.h"
 #include "verifier/precision.h"
 #include "verifier/step.h"
@@ -49,6 +50,23 @@ int vf_stack_bounds(struct vf_env *env, u32 regno, s32 off, s32 size, bool is_wr
 }
 
 /* ---- loads -------------------------------------------------------------------------------------- */
+
+/* Objects of the engine are not read as bytes. */
+static int check_bytes(struct vf_env *env, const struct vf_frame *frame,
+	const struct vf_access *acc, s32 min, s32 end)
+{
+	const struct vf_reg *ptr = &vf_regs(env)[acc->regno];
+
+	for (s32 off = min; off < end; off++) {
+		if (frame->slots[vf_slot_of(off)].byte[vf_byte_of(off)] < VF_BYTE_DYNPTR)
+			continue;
+		if (tnum_is_const(ptr->num.var_off))
+			return vf_complain(env, VF_C_STACK_OBJECT, min, off - min, acc->size);
+		return vf_complain(env, VF_C_STACK_OBJECT_VAR, acc->regno, vf_tnum_str(ptr),
+			off - min, acc->size);
+	}
+	return 0;
+}
 
 /* Plain bytes [min, end): zero if all are known to be. */
 static void load_bytes(struct vf_env *env, struct vf_frame *frame, s32 min, s32 end, int value)
@@ -136,6 +154,7 @@ static int load(struct vf_env *env, const struct vf_access *acc)
 	const struct vf_reg *ptr = &vf_regs(env)[acc->regno];
 	struct vf_frame *frame = frame_of(env, ptr);
 	s32 off = acc->off, min, end;
+	int err;
 
 	if (!tnum_is_const(ptr->num.var_off)) {
 		min = ptr->num.smin + acc->off;
@@ -145,6 +164,9 @@ static int load(struct vf_env *env, const struct vf_access *acc)
 				env, VF_C_STACK_VAR_HELPER, vf_tnum_str(ptr), acc->off, acc->size);
 		for (s32 at = min; at < end; at++)
 			vf_live_read(env, frame->no, vf_slot_of(at));
+		err = check_bytes(env, frame, acc, min, end);
+		if (err)
+			return err;
 		load_bytes(env, frame, min, end, acc->value);
 		return 0;
 	}
@@ -153,6 +175,9 @@ static int load(struct vf_env *env, const struct vf_access *acc)
 	vf_live_read(env, frame->no, vf_slot_of(off));
 	if (vf_has_spill(&frame->slots[vf_slot_of(off)]))
 		return load_spill(env, frame, acc, off);
+	err = check_bytes(env, frame, acc, off, off + (s32)acc->size);
+	if (err)
+		return err;
 	if (acc->value >= 0)
 		load_bytes(env, frame, off, off + (s32)acc->size, acc->value);
 	return 0;
@@ -196,7 +221,7 @@ static int store_bytes(struct vf_env *env, struct vf_slot *slot, const struct vf
 	int err;
 
 	slot->spill.kind = VF_NOT_INIT;
-	if (vf_has_spill(slot))
+	if (vf_has_spill(slot) || slot->byte[VF_SLOT_LEN - 1] >= VF_BYTE_DYNPTR)
 		scrub(slot);
 	if (is_zero_store(env, reg)) {
 		err = reg ? vf_mark_precise(env, acc->value) : 0;
@@ -217,7 +242,10 @@ static int store_fixed(
 	struct vf_slot *slot = &frame->slots[no];
 	struct vf_reg *reg = acc->value >= 0 ? &vf_regs(env)[acc->value] : NULL, constant;
 	bool fits;
+	int err = vf_dynptr_overwrite(env, frame, no);
 
+	if (err)
+		return err;
 	vf_log_touch_slot(env, no);
 	if (acc->size == VF_SLOT_LEN)
 		vf_live_write(env, frame->no, no);
@@ -253,7 +281,13 @@ static int store_variable(struct vf_env *env, struct vf_frame *frame, const stru
 	const struct vf_reg *reg = acc->value >= 0 ? &vf_regs(env)[acc->value] : NULL;
 	s32 min = ptr->num.smin + acc->off, end = ptr->num.smax + acc->off + acc->size;
 	bool is_zero = is_zero_store(env, reg), used_zero = false;
+	int err;
 
+	for (s32 off = min; off < end; off++) {
+		err = vf_dynptr_overwrite(env, frame, vf_slot_of(off));
+		if (err)
+			return err;
+	}
 	for (s32 off = min; off < end; off++) {
 		struct vf_slot *slot = &frame->slots[vf_slot_of(off)];
 		u8 *byte = &slot->byte[vf_byte_of(off)];
@@ -302,6 +336,8 @@ static int lend_byte(struct vf_env *env, struct vf_frame *frame, u32 regno, s32 
 	vf_live_read(env, frame->no, vf_slot_of(off));
 	if (*byte == VF_BYTE_MISC)
 		return 0;
+	if (*byte >= VF_BYTE_DYNPTR)
+		return -EACCES;
 	if (*byte == VF_BYTE_ZERO || *byte == VF_BYTE_INVALID) {
 		if (is_write)
 			*byte = VF_BYTE_MISC;
@@ -310,6 +346,17 @@ static int lend_byte(struct vf_env *env, struct vf_frame *frame, u32 regno, s32 
 	if (is_write) {
 		vf_reg_unknown(&slot->spill);
 		scrub(slot);
+	}
+	return 0;
+}
+
+/* A helper that fills memory may read a dynptr from an argument after it. */
+static int check_raw(struct vf_env *env, const struct vf_frame *frame, s32 min, s32 end)
+{
+	for (s32 off = min; off < end; off++) {
+		if (vf_slot_of(off) < frame->slot_cnt &&
+			frame->slots[vf_slot_of(off)].byte[vf_byte_of(off)] == VF_BYTE_DYNPTR)
+			return vf_complain(env, VF_C_STACK_RAW, off);
 	}
 	return 0;
 }
@@ -333,12 +380,17 @@ int vf_stack_range(struct vf_env *env, u32 regno, s32 off, s32 size, bool may_be
 		min = (s32)ptr->num.var_off.value + off;
 		end = min + size;
 		if (is_raw && *is_raw)
-			return 0; /* the caller stores to it byte by byte */
+			return check_raw(env, frame, min, end); /* stored to by the caller */
 	}
 	if (is_raw)
 		*is_raw = false;
 	for (s32 at = min; at < end; at++) {
 		err = lend_byte(env, frame, regno, at, is_write);
+		if (err == -EACCES && tnum_is_const(ptr->num.var_off))
+			return vf_complain(env, VF_C_STACK_LEND, regno, min, at - min, size);
+		if (err == -EACCES)
+			return vf_complain(env, VF_C_STACK_OBJECT_VAR, regno, vf_tnum_str(ptr),
+				at - min, size);
 		if (err)
 			return err;
 	}

@@ -89,19 +89,34 @@ struct vf_reg {
 		u32 dynptr_id; /* MEM: the dynptr it is a view of */
 		u32 sub;       /* FUNC: which */
 		u32 map_uid; /* MAP_PTR, MAP_VALUE: tells inner maps of different look-ups apart */
+		struct {
+			u8 type; /* DYNPTR, and slots of one: enum vf_dynptr_type */
+			bool is_first;
+		} dynptr;
+		u8 iter_state; /* slots of an iterator: enum vf_iter_state; `off` is its depth */
+		u8 irq_class;  /* slots of a saved interrupt flag: enum vf_irq_class */
 	};
 	union {
 		u32 mem_size; /* MEM */
-		u32 btf_id;   /* BTF: the struct that it points to */
+		u32 btf_id;   /* BTF: the struct that it points to; iterator: its struct */
 	};
 	union {
 		struct map *map;	   /* MAP_PTR, MAP_VALUE */
-		const struct btf_obj *btf; /* BTF: the program's, or the kernel's */
+		const struct btf_obj *btf; /* BTF, iterator: the program's, or the kernel's */
 	};
 	struct vf_scalar num; /* the number, or the variable part of the pointer's offset */
 };
 
-enum vf_byte { VF_BYTE_INVALID, VF_BYTE_SPILL, VF_BYTE_MISC, VF_BYTE_ZERO };
+/* From VF_BYTE_DYNPTR on: an object of the engine lives there; the slot's spill says which. */
+enum vf_byte {
+	VF_BYTE_INVALID,
+	VF_BYTE_SPILL,
+	VF_BYTE_MISC,
+	VF_BYTE_ZERO,
+	VF_BYTE_DYNPTR,
+	VF_BYTE_ITER,
+	VF_BYTE_IRQ,
+};
 
 struct vf_slot {
 	struct vf_reg spill;

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "verifier/access.h"
+#include "verifier/kfunc.h"
 #include "verifier/lock.h"
 #include "verifier/references.h"
 #include "verifier/static.h"
@@ -237,7 +238,9 @@ static int jump(struct vf_env *env, const struct bpf_insn *insn)
 			err = vf_call_sub(env, insn);
 		} else {
 			err = vf_lock_check_call(env, insn);
-			if (!err)
+			if (!err && insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+				err = vf_call_kfunc(env, insn);
+			else if (!err)
 				err = vf_call_helper(env, insn);
 		}
 		vf_log_touch_reg(env, BPF_REG_0);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "verifier/env.h"
+#include "verifier/kfunc.h"
 #include "verifier/static.h"
 
 static bool is_sub_call(const struct bpf_insn *insn)
@@ -96,7 +97,7 @@ int vf_subs_find(struct vf_env *env)
 		if (is_sub_call(insn) || is_sub_pointer(insn))
 			err = add_sub(env, (s64)i + insn->imm + 1);
 		else if (is_kfunc_call(insn))
-			err = vf_complain(env, VF_C_UNSUPPORTED_KFUNC, insn->imm);
+			err = vf_kfunc_add(env, insn);
 	}
 	if (!err)
 		err = add_exception_callback(env);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "verifier/env.h"
 #include "verifier/explore.h"
+#include "verifier/kfunc.h"
 #include "verifier/live_stack.h"
 #include "verifier/precision.h"
 #include "verifier/prune.h"
@@ -54,6 +55,7 @@ static void done(struct vf_env *env)
 	vf_prune_free(env);
 	vf_precision_done(env);
 	vf_live_done(env);
+	vf_kfunc_done(env);
 	vf_scc_done(env);
 	if (env->pred_start)
 		vf_free(env, env->pred_start, (env->insn_cnt + 2ul) * sizeof(u32));
@@ -132,6 +134,7 @@ static int hand_over(struct vf_env *env, struct vf_result *ret_result)
 	res.maps = maps;
 	res.map_cnt = env->map_cnt;
 	res.ctx_len = env->ctx_len;
+	res.missing = env->missing;
 	env->map_cnt = 0;
 	*ret_result = res;
 	return 0;

@@ -61,6 +61,8 @@ struct vf_result {
 	struct bpf_line_info *line_info;
 	u32 line_info_cnt;
 	u32 ctx_len; /* bytes of the context that it may touch */
+	/* a kernel function that it calls and the engine does not have; NULL: none */
+	const char *missing;
 	struct vf_stats stats;
 };
 

@@ -99,12 +99,33 @@ static void adopt(struct prog *prog, const struct vf_result *result)
 	prog->stats.verified_insns = result->stats.insns_processed;
 }
 
+/* A program that calls what the engine does not have is right, and cannot be run. */
+static int check_runnable(struct prog *prog, const char *missing)
+{
+	struct skep *inst = prog->obj.inst;
+	static const struct bpf_insn exit = {.code = BPF_JMP | BPF_EXIT};
+
+	if (!missing)
+		return 0;
+	if (!inst->verify_only) {
+		sink_emit(&inst->sink, SINK_WARN,
+			"program '%s' is correct, but calls %s(), which this engine cannot run: "
+			"run it "
+			"on the real kernel (-K)",
+			prog->name, missing);
+		return -EOPNOTSUPP;
+	}
+	for (u32 i = 0; i < prog->code.insn_cnt; i++)
+		prog->code.insns[i] = exit;
+	return 0;
+}
+
 static int compile(struct prog *prog)
 {
 	struct skep *inst = prog->obj.inst;
 	int err;
 
-	if (!inst->use_jit)
+	if (!inst->use_jit || inst->verify_only)
 		return 0;
 	err = jit_compile(&prog->code, inst, &prog->image);
 	if (err == -ENOMEM || !err)
@@ -160,7 +181,9 @@ int vm_prog_load(struct skep *inst, const struct vm_load *load, struct prog **re
 	if (err)
 		goto put_prog;
 	adopt(prog, &result);
-	err = compile(prog);
+	err = check_runnable(prog, result.missing);
+	if (!err)
+		err = compile(prog);
 	if (!err)
 		err = check_maps(prog);
 	if (err)

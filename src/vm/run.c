@@ -92,6 +92,8 @@ int vm_test_run(struct prog *prog, struct prog_test_run *io)
 
 	if (!prog->type->test_run)
 		return -ENOTSUPP_LINUX;
+	if (inst->verify_only)
+		return -EOPNOTSUPP;
 	cpu = inst->clock == INST_CLOCK_REPLAY ? 0 : sched_getcpu();
 	run = vm_run_get(inst, cpu < 0 ? 0 : cpu);
 	err = prog->type->test_run(prog, run, io);

@@ -420,7 +420,7 @@ void ask_here(const struct question *q, struct port *port, u32 log_level, load_f
 static int run_child(const struct question *q, bool log, struct answer *answer)
 {
 	const struct rlimit space = {(u64)ASK_MEM << 30, (u64)ASK_MEM << 30};
-	const struct port_opts opts = {.cpus = 2};
+	const struct port_opts opts = {.cpus = 2, .verify_only = true};
 	struct port_text why = {""};
 	struct port *port;
 
