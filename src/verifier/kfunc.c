@@ -150,7 +150,8 @@ static int check_first(struct vf_env *env, const struct btf_obj **ret_btf)
 	if (err == -ENOMEM)
 		return err;
 	if (err)
-		return vf_complain(env, VF_C_UNSUPPORTED_KFUNC_BTF, core_kbtf_path(env->params->inst));
+		return vf_complain(
+			env, VF_C_UNSUPPORTED_KFUNC_BTF, core_kbtf_path(env->params->inst));
 	if (!env->params->is_gpl)
 		return vf_complain(env, VF_C_KFUNC_GPL);
 	return 0;
