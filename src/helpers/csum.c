@@ -3,6 +3,8 @@
  * Such a sum does not depend on the order, and is 0 only if every word is 0; so any way of adding gives
  * Linux's number.
  */
+#include "helpers/csum.h"
+
 #include <string.h>
 
 #include "helpers/fns.h"
@@ -15,8 +17,9 @@ static u32 fold_carry(u64 sum)
 
 /* A last piece of less than 4 bytes counts as if zeroes followed. The 64-bit sum cannot overflow: there
  * are less than 2^32 words. */
-static u32 sum_words(const u8 *data, u32 len, u32 seed)
+u32 hlp_csum_bytes(const void *bytes, u32 len, u32 seed)
 {
+	const u8 *data = bytes;
 	u64 sum = seed;
 	u32 word;
 
@@ -30,12 +33,6 @@ static u32 sum_words(const u8 *data, u32 len, u32 seed)
 	return fold_carry(sum + word);
 }
 
-static u16 fold_half(u32 sum)
-{
-	sum += sum >> 16 | sum << 16;
-	return (u16)(sum >> 16);
-}
-
 /* (from, from_len, to, to_len, seed): only to: data was added; only from: removed; both: replaced.
  * Lengths that are no multiple of 4 are fine since Linux 6.13. */
 u64 hlp_csum_diff(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
@@ -43,11 +40,11 @@ u64 hlp_csum_diff(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 	u32 from_len = (u32)r2, to_len = (u32)r4, sum = (u32)r5;
 
 	if (from_len && to_len)
-		sum = fold_carry((u64)sum_words(hlp_ptr(r3), to_len, sum) +
-				 (u32)~sum_words(hlp_ptr(r1), from_len, 0));
+		sum = fold_carry((u64)hlp_csum_bytes(hlp_ptr(r3), to_len, sum) +
+				 (u32)~hlp_csum_bytes(hlp_ptr(r1), from_len, 0));
 	else if (to_len)
-		sum = sum_words(hlp_ptr(r3), to_len, sum);
+		sum = hlp_csum_bytes(hlp_ptr(r3), to_len, sum);
 	else if (from_len)
-		sum = ~sum_words(hlp_ptr(r1), from_len, ~sum);
-	return fold_half(sum);
+		sum = ~hlp_csum_bytes(hlp_ptr(r1), from_len, ~sum);
+	return (u16)~hlp_csum_fold(sum);
 }

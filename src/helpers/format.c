@@ -19,16 +19,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/hash.h"
+#include "helpers/peek.h"
 
 enum {
 	SPACE_MAX =
 		512, /* bytes that all values of one call may take, strings with their zero byte */
 	WIDTH_MAX = 8192,
-	PAGE_LEN = 4096,
 	IPV4_LEN = 4,
 	IPV6_LEN = 16,
 };
@@ -115,36 +113,6 @@ static int take_space(struct out *out, u32 len, bool aligned)
 	return 0;
 }
 
-/* Reads up to len bytes at a program's pointer; false if not all of them can be read. */
-static bool read_memory(u64 addr, void *ret_bytes, u32 len)
-{
-	struct iovec local = {ret_bytes, len};
-	struct iovec remote = {(void *)(uintptr_t)addr, len};
-
-	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)len;
-}
-
-/* Reads a string of at most max - 1 bytes, page by page; "" if it runs into memory that is not there. */
-static u32 read_string(u64 addr, char *ret_text, u32 max)
-{
-	u32 len = 0, part;
-	char *end;
-
-	while (len < max - 1) {
-		part = (u32)MIN(PAGE_LEN - (addr + len) % PAGE_LEN, (u64)(max - 1 - len));
-		if (!read_memory(addr + len, ret_text + len, part)) {
-			len = 0;
-			break;
-		}
-		end = memchr(ret_text + len, 0, part);
-		if (end)
-			return (u32)(end - ret_text);
-		len += part;
-	}
-	ret_text[len] = 0;
-	return len;
-}
-
 static int put_string(struct out *out, const struct spec *spec, u64 value)
 {
 	char text[SPACE_MAX];
@@ -152,7 +120,7 @@ static int put_string(struct out *out, const struct spec *spec, u64 value)
 
 	if (!room)
 		return -ENOSPC;
-	len = read_string(value, text, room);
+	len = (u32)MAX(hlp_peek_text(value, text, room), 1) - 1; /* "" if it cannot be read */
 	out->space += len + 1;
 	put_field(out, spec, text, len);
 	return 0;
@@ -217,7 +185,7 @@ static int put_address(struct out *out, const struct spec *spec, u64 value)
 
 	if (SPACE_MAX - out->space < spec->value_len)
 		return -ENOSPC;
-	if (!read_memory(value, addr, spec->value_len))
+	if (hlp_peek(value, addr, spec->value_len))
 		memset(addr, 0, sizeof(addr));
 	if (spec->value_len == IPV4_LEN) {
 		len = snprintf(text, sizeof(text),

@@ -9,11 +9,13 @@
  * and the metadata's length is a multiple of 4 up to XDP_META_MAX. data_meta > data says that the hook
  * has no metadata. Source: net/core/filter.c of Linux 6.18.
  */
-#include "core/xdp.h"
+#include "helpers/xdp.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "core/map.h"
+#include "core/xdp.h"
 #include "helpers/fns.h"
 #include "isa/uapi.h"
 
@@ -112,10 +114,32 @@ u64 hlp_xdp_store_bytes(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 	return (u64)err;
 }
 
-u64 hlp_xdp_redirect(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+u64 hlp_xdp_redirect(u64 ifindex, u64 flags, struct run *run)
 {
-	if (r2)
+	if (flags)
 		return XDP_ABORTED;
-	run->redirect = (struct run_redirect){.ifindex = (u32)r1};
+	run->redirect = (struct run_redirect){.ifindex = (u32)ifindex};
+	return XDP_REDIRECT;
+}
+
+/* Where an entry of a device map says; its low flag bits are the action where there is none. Frames go to one
+ * device: what copies them (BPF_F_BROADCAST), other CPUs and sockets have no place here, and abort the frame.
+ * Nor are the programs of entries run. */
+u64 hlp_redirect_map(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	enum { ACTIONS = 3 };
+	struct map *map = hlp_ptr(r1);
+	const struct map_target *target;
+	u32 key = (u32)r2;
+
+	if (r3 & ~(u64)ACTIONS || (map->type->type != BPF_MAP_TYPE_DEVMAP &&
+					  map->type->type != BPF_MAP_TYPE_DEVMAP_HASH))
+		return XDP_ABORTED;
+	target = map->ops->lookup(map, &key, run->cpu);
+	if (!target || !target->value)
+		return r3;
+	if (target->prog)
+		return XDP_ABORTED;
+	run->redirect = (struct run_redirect){.ifindex = target->value};
 	return XDP_REDIRECT;
 }

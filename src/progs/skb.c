@@ -1,10 +1,11 @@
 /*
  * Program types whose context is struct __sk_buff and that have no hook here yet: traffic control,
- * cgroup_skb and the light-weight tunnels. They are verified; there is no test run.
+ * cgroup_skb and the light-weight tunnels. They are verified and can be tested.
  * Source: tc_cls_act_is_valid_access, cg_skb_is_valid_access and lwt_is_valid_access of Linux 6.18.
  */
 #include "progs/progs.h"
 #include "progs/skb_fields.h"
+#include "progs/test_skb.h"
 
 static const struct ctx_field tc_fields[] = {
 	SKB_COMMON,
@@ -48,7 +49,7 @@ static const struct ctx_field lwt_fields[] = {
 #define SKB_TYPE(number, word, rows)                                                               \
 	.type = BPF_PROG_TYPE_##number, .name = word, .ctx_name = "__sk_buff",                     \
 	.ctx_size = sizeof(struct __sk_buff), .fields = rows, .field_cnt = ARRAY_SIZE(rows),       \
-	.has_packet = true
+	.has_packet = true, .test_run = prog_test_skb
 
 const struct prog_type prog_type_sched_cls = {
 	SKB_TYPE(SCHED_CLS, "sched_cls", tc_fields),

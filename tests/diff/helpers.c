@@ -4,7 +4,8 @@
  *   calls    one helper with random arguments over 2 KiB of memory: result and memory must agree
  *   frames   BPF_PROG_TEST_RUN of XDP programs that move a frame's ends and copy bytes, with random
  *            frames, contexts and room for output: errno, retval, frame and context must agree
- *   filters  the same for socket filters that read every field of their context
+ *   packets  the same for programs on packets: socket filters, traffic control, light-weight tunnels and
+ *            cgroups; they read every field of their context before and after the calls
  *
  * Here no engine is involved: our side of a program is the list of its steps, run on the helpers and the
  * field rows directly. Frames of several pages, which are refused here, are not compared.
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +36,9 @@ enum {
 	STEPS_MAX = 6,
 	BYTES = 32, /* on the stack, for load_bytes and store_bytes */
 	FRAME_MAX = 3600,
-	INSNS_MAX = 400,
+	INSNS_MAX = 2000,
+	STEPS_ALL = 80,
+	ARGS = 5,
 };
 
 static u64 random_state;
@@ -127,7 +131,7 @@ static u64 done_cnt, refused_cnt;
 
 /* An argument: a number, or an offset into one of the two memories. */
 struct arg {
-	enum { NUMBER, MEM, TEXT } kind;
+	enum { NUMBER, MEM, TEXT, DYNPTR } kind;
 	u64 value;
 };
 
@@ -136,6 +140,9 @@ struct call {
 	struct arg args[5];
 	u8 mem[MEM_LEN];
 	char text[TEXT_LEN]; /* constant for the verifier */
+	bool has_dynptr;     /* of the memory's start: made before the call */
+	u32 dynptr_len;
+	u64 dynptr_flags;
 };
 
 static void random_text(u8 *text, u32 len)
@@ -182,10 +189,78 @@ static void random_args(u8 *mem, u32 cnt)
 	}
 }
 
+static void make_ns_call(struct call *call)
+{
+	struct stat st = {0};
+
+	stat("/proc/self/ns/pid", &st);
+	call->args[0] = (struct arg){NUMBER, one_in(4) ? rnd64() : st.st_dev};
+	call->args[1] = (struct arg){NUMBER, one_in(4) ? rnd64() : st.st_ino};
+	call->args[2] = (struct arg){MEM, 64};
+	call->args[3] = (struct arg){
+		NUMBER, one_in(4) ? 1 + rnd(20) : sizeof(struct bpf_pidns_info)};
+}
+
+static void make_dynptr(struct call *call)
+{
+	call->has_dynptr = true;
+	call->dynptr_len = one_in(4) ? rnd(3) : rnd(900);
+	call->dynptr_flags = one_in(10);
+}
+
+/* Memory of this process that both sides read. */
+static const char call_text[1024] = "a text of this process";
+
+static void make_memory_call(struct call *call)
+{
+	/* nothing is there, in the half that the helper reads: else Linux says -ERANGE */
+	static const u64 nowhere[] = {0, 8, 0x1000}, nowhere_high[] = {~0ULL, ~0ULL - 4096};
+	u64 flags = one_in(10), len = one_in(6) ? rnd(3) : rnd(600), off = rnd(700);
+
+	switch (call->id) {
+	case BPF_FUNC_probe_read_kernel:
+	case BPF_FUNC_probe_read_kernel_str:
+		for (u32 i = 0; i < 4; i++)
+			call->mem[1024 + rnd(400)] = 0;
+		call->args[0] = (struct arg){MEM, 0};
+		call->args[1] = (struct arg){NUMBER, len};
+		call->args[2] = one_in(4) ? (struct arg){NUMBER, nowhere_high[rnd(2)]}
+					  : (struct arg){MEM, 1024 + rnd(100)};
+		break;
+	case BPF_FUNC_probe_read_user:
+	case BPF_FUNC_probe_read_user_str:
+		call->args[0] = (struct arg){MEM, 0};
+		call->args[1] = (struct arg){NUMBER, len};
+		call->args[2] = (struct arg){
+			NUMBER, one_in(2) ? nowhere[rnd(3)] : (uintptr_t)(call_text + rnd(64))};
+		break;
+	case BPF_FUNC_dynptr_read:
+		make_dynptr(call);
+		call->args[0] = (struct arg){MEM, rnd(1200)};
+		call->args[1] = (struct arg){NUMBER, len};
+		call->args[2] = (struct arg){DYNPTR, 0};
+		call->args[3] = (struct arg){NUMBER, off};
+		call->args[4] = (struct arg){NUMBER, flags};
+		break;
+	case BPF_FUNC_dynptr_write:
+		make_dynptr(call);
+		call->args[0] = (struct arg){DYNPTR, 0};
+		call->args[1] = (struct arg){NUMBER, off};
+		call->args[2] = (struct arg){MEM, rnd(1200)};
+		call->args[3] = (struct arg){NUMBER, len};
+		call->args[4] = (struct arg){NUMBER, flags};
+		break;
+	case BPF_FUNC_get_ns_current_pid_tgid: make_ns_call(call); break;
+	}
+}
+
 static void make_call(struct call *call)
 {
 	static const u32 ids[] = {BPF_FUNC_csum_diff, BPF_FUNC_strtol, BPF_FUNC_strtoul,
-		BPF_FUNC_strncmp, BPF_FUNC_snprintf, BPF_FUNC_trace_printk};
+		BPF_FUNC_strncmp, BPF_FUNC_snprintf, BPF_FUNC_trace_printk,
+		BPF_FUNC_probe_read_kernel, BPF_FUNC_probe_read_kernel_str, BPF_FUNC_dynptr_read,
+		BPF_FUNC_dynptr_write, BPF_FUNC_get_ns_current_pid_tgid, BPF_FUNC_probe_read_user,
+		BPF_FUNC_probe_read_user_str};
 	u32 len = 1 + rnd(40), other = 1 + rnd(40);
 
 	*call = (struct call){.id = ids[rnd(ARRAY_SIZE(ids))]};
@@ -235,10 +310,17 @@ static void make_call(struct call *call)
 		for (u32 i = 2; i < 5; i++)
 			call->args[i] = (struct arg){NUMBER, rnd(1000)};
 		break;
+	default: make_memory_call(call); break;
 	}
 }
 
 /* -EINVAL of the load is Linux's way to refuse a constant format. */
+static void emit_dynptr(struct code *code, u8 reg)
+{
+	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, reg, 10, 0, 0);
+	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, reg, 0, 0, -16);
+}
+
 static long kernel_call(struct call *call, u8 *ret_mem)
 {
 	union bpf_attr attr = {0};
@@ -251,11 +333,20 @@ static long kernel_call(struct call *call, u8 *ret_mem)
 	map_value(BPF_MAP_UPDATE_ELEM, text_fd, call->text);
 	attr.map_fd = (u32)text_fd;
 	sys_bpf(BPF_MAP_FREEZE, &attr);
+	if (call->has_dynptr) {
+		emit_imm64(&code, 1, BPF_PSEUDO_MAP_VALUE, (u32)mem_fd, 0);
+		emit_imm64(&code, 2, 0, call->dynptr_len, 0);
+		emit_imm64(&code, 3, 0, (u32)call->dynptr_flags, 0);
+		emit_dynptr(&code, 4);
+		emit(&code, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_dynptr_from_mem);
+	}
 	for (u8 i = 0; i < 5; i++) {
 		const struct arg *arg = &call->args[i];
 
 		if (arg->kind == NUMBER)
 			emit_imm64(&code, i + 1, 0, (u32)arg->value, (u32)(arg->value >> 32));
+		else if (arg->kind == DYNPTR)
+			emit_dynptr(&code, i + 1);
 		else
 			emit_imm64(&code, i + 1, BPF_PSEUDO_MAP_VALUE,
 				(u32)(arg->kind == MEM ? mem_fd : text_fd), (u32)arg->value);
@@ -284,15 +375,22 @@ static long kernel_call(struct call *call, u8 *ret_mem)
 
 static void our_call(struct call *call, struct run *run, u8 *ret_mem)
 {
-	u64 args[5], result;
+	u64 args[5], result, dynptr[2];
 
 	memcpy(ret_mem, call->mem, MEM_LEN);
+	if (call->has_dynptr)
+		hlp_call(BPF_FUNC_dynptr_from_mem,
+			(u64[]){(uintptr_t)ret_mem, call->dynptr_len, call->dynptr_flags,
+				(uintptr_t)dynptr, 0},
+			run);
 	for (u32 i = 0; i < 5; i++) {
 		args[i] = call->args[i].value;
 		if (call->args[i].kind == MEM)
 			args[i] += (uintptr_t)ret_mem;
 		if (call->args[i].kind == TEXT)
 			args[i] += (uintptr_t)call->text;
+		if (call->args[i].kind == DYNPTR)
+			args[i] = (uintptr_t)dynptr;
 	}
 	result = hlp_call(call->id, args, run);
 	memcpy(ret_mem + RESULT_OFF, &result, 8);
@@ -322,6 +420,11 @@ static void compare_call(struct run *run)
 		printf("call of %s fails: %ld\n%s\n", hlp_table[call.id]->name, err, log_text);
 		exit(1);
 	}
+	/* Linux copies strings of user space by words and clears the rest of the last one */
+	if (call.id == BPF_FUNC_probe_read_user_str && result[0] > 0) {
+		memset(ours + result[0], 0, sizeof(u64));
+		memset(kernels + result[0], 0, sizeof(u64));
+	}
 	if (memcmp(ours, kernels, MEM_LEN)) {
 		memcpy(&result[1], kernels + RESULT_OFF, 8);
 		printf("%s: skep %lld, kernel %lld\n  text \"%s\" mem \"%.64s\" \"%.64s\"\n",
@@ -336,16 +439,113 @@ static void compare_call(struct run *run)
 
 /* ---- frames and filters ---- */
 
+/*
+ * A helper and what its arguments are drawn from:
+ *   c context   b the bytes on the stack   l their length   o offset   d distance
+ *   n small number   w number   f flags   p protocol   k bytes of a checksum's field
+ */
+struct recipe {
+	u32 id;
+	const char *args;
+};
+
+static const struct recipe xdp_recipes[] = {
+	{BPF_FUNC_xdp_adjust_head, "cd"},
+	{BPF_FUNC_xdp_adjust_tail, "cd"},
+	{BPF_FUNC_xdp_adjust_meta, "cm"},
+	{BPF_FUNC_xdp_get_buff_len, "c"},
+	{BPF_FUNC_xdp_load_bytes, "cobl"},
+	{BPF_FUNC_xdp_store_bytes, "cobl"},
+	{BPF_FUNC_check_mtu, "c0rdf"},
+};
+
+static const struct recipe filter_recipes[] = {
+	{BPF_FUNC_skb_load_bytes, "cobl"},
+	{BPF_FUNC_skb_load_bytes_relative, "cobln"},
+};
+
+static const struct recipe tc_recipes[] = {
+	{BPF_FUNC_skb_load_bytes, "cobl"},
+	{BPF_FUNC_skb_load_bytes_relative, "cobln"},
+	{BPF_FUNC_skb_store_bytes, "coblf"},
+	{BPF_FUNC_skb_pull_data, "co"},
+	{BPF_FUNC_l3_csum_replace, "coxxk"},
+	{BPF_FUNC_l4_csum_replace, "coxxk"},
+	{BPF_FUNC_csum_update, "cw"},
+	{BPF_FUNC_csum_level, "cn"},
+	{BPF_FUNC_skb_vlan_push, "cpw"},
+	{BPF_FUNC_skb_vlan_pop, "c"},
+	{BPF_FUNC_skb_change_proto, "cpz"},
+	{BPF_FUNC_skb_change_type, "cn"},
+	{BPF_FUNC_skb_change_tail, "coz"},
+	{BPF_FUNC_skb_change_head, "chz"},
+	{BPF_FUNC_skb_adjust_room, "cdna"},
+	{BPF_FUNC_set_hash, "cw"},
+	{BPF_FUNC_set_hash_invalid, "c"},
+	{BPF_FUNC_skb_set_tstamp, "cnn"},
+	{BPF_FUNC_skb_ecn_set_ce, "c"},
+	{BPF_FUNC_redirect, "nf"},
+	{BPF_FUNC_redirect_peer, "nz"},
+	{BPF_FUNC_redirect_neigh, "nbln"},
+	{BPF_FUNC_skb_get_tunnel_key, "cblf"},
+	{BPF_FUNC_skb_get_tunnel_opt, "cbl"},
+	{BPF_FUNC_skb_get_xfrm_state, "cnblf"},
+	{BPF_FUNC_get_route_realm, "c"},
+	{BPF_FUNC_get_cgroup_classid, "c"},
+	{BPF_FUNC_check_mtu, "c0rdf"},
+};
+
+/* Of the above, what every type with light-weight tunnels has. */
+static const struct recipe lwt_recipes[] = {
+	{BPF_FUNC_skb_load_bytes, "cobl"},
+	{BPF_FUNC_skb_store_bytes, "coblf"},
+	{BPF_FUNC_skb_pull_data, "co"},
+	{BPF_FUNC_l3_csum_replace, "coxxk"},
+	{BPF_FUNC_l4_csum_replace, "coxxk"},
+	{BPF_FUNC_csum_update, "cw"},
+	{BPF_FUNC_csum_level, "cn"},
+	{BPF_FUNC_skb_change_tail, "coz"},
+	{BPF_FUNC_skb_change_head, "chz"},
+	{BPF_FUNC_set_hash_invalid, "c"},
+};
+
+static const struct recipe cgroup_recipes[] = {
+	{BPF_FUNC_skb_load_bytes, "cobl"},
+	{BPF_FUNC_skb_load_bytes_relative, "cobln"},
+	{BPF_FUNC_skb_ecn_set_ce, "c"},
+};
+
+#define SUBJECT(word, rows)                                                                        \
+	{                                                                                          \
+		&prog_type_##word, rows, ARRAY_SIZE(rows)                                          \
+	}
+
+/* Program types and what their programs call. */
+static const struct subject {
+	const struct prog_type *type;
+	const struct recipe *recipes;
+	u32 recipe_cnt;
+} subjects[] = {
+	SUBJECT(xdp, xdp_recipes),
+	SUBJECT(socket_filter, filter_recipes),
+	SUBJECT(sched_cls, tc_recipes),
+	SUBJECT(sched_cls, tc_recipes),
+	SUBJECT(sched_act, tc_recipes),
+	SUBJECT(lwt_xmit, lwt_recipes),
+	SUBJECT(cgroup_skb, cgroup_recipes),
+};
+
 /* A step of a program; its result goes into the program's. */
 struct step {
 	u32 id;	   /* a helper; or 0: */
 	s32 field; /* the row of a context field to read */
-	s32 a, len;
+	const char *kinds;
+	u64 args[ARGS];
 };
 
 struct steps {
 	const struct prog_type *type;
-	struct step step[32];
+	struct step step[STEPS_ALL];
 	u32 cnt;
 };
 
@@ -372,11 +572,15 @@ static void emit_step(struct code *code, const struct steps *steps, const struct
 		emit_mix(code);
 		return;
 	}
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, step->a);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_X, 3, 10, 0, 0);
-	emit(code, BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, -BYTES);
-	emit(code, BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, step->len);
+	for (u8 i = 0; step->kinds[i]; i++) {
+		emit_imm64(code, i + 1, 0, (u32)step->args[i], (u32)(step->args[i] >> 32));
+		if (step->kinds[i] == 'c')
+			emit(code, BPF_ALU64 | BPF_MOV | BPF_X, i + 1, 6, 0, 0);
+		if (strchr("br", step->kinds[i])) {
+			emit(code, BPF_ALU64 | BPF_MOV | BPF_X, i + 1, 10, 0, 0);
+			emit(code, BPF_ALU64 | BPF_ADD | BPF_K, i + 1, 0, 0, -BYTES);
+		}
+	}
 	emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, (s32)step->id);
 	emit_mix(code);
 	emit(code, BPF_LDX | BPF_MEM | BPF_DW, 0, 10, -BYTES, 0);
@@ -394,6 +598,8 @@ static int load_steps(const struct steps *steps)
 	for (u32 i = 0; i < steps->cnt; i++)
 		emit_step(&code, steps, &steps->step[i]);
 	emit(&code, BPF_ALU64 | BPF_MOV | BPF_X, 0, 7, 0, 0);
+	if (!steps->type->ret_any)
+		emit(&code, BPF_ALU64 | BPF_AND | BPF_K, 0, 0, 0, 1);
 	emit(&code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 	return load(&code, steps->type->type);
 }
@@ -424,16 +630,20 @@ static u64 exec_steps(struct prog *prog, void *ctx, struct run *run)
 		bytes[i] = 0x1234567;
 	for (u32 i = 0; i < current->cnt; i++) {
 		const struct step *step = &current->step[i];
-		u64 args[5] = {(uintptr_t)ctx, (u64)(s64)step->a, (uintptr_t)bytes, (u64)step->len};
+		u64 args[ARGS] = {0};
 
 		if (!step->id) {
 			result = result * 31 + read_field(&current->type->fields[step->field], ctx);
 			continue;
 		}
+		for (u32 a = 0; step->kinds[a]; a++)
+			args[a] = step->kinds[a] == 'c'		 ? (uintptr_t)ctx
+				  : strchr("br", step->kinds[a]) ? (uintptr_t)bytes
+								 : step->args[a];
 		result = result * 31 + hlp_call(step->id, args, run);
 		result = result * 31 + bytes[0];
 	}
-	return result;
+	return current->type->ret_any ? result : result & 1;
 }
 
 static s32 random_move(void)
@@ -445,32 +655,77 @@ static s32 random_move(void)
 			 : (one_in(2) ? (s32)rnd(80) - 40 : (s32)rnd(600) - 300);
 }
 
-static void random_step(struct step *step, u32 type)
+static u64 random_flags(void)
 {
-	static const u32 ids[] = {BPF_FUNC_xdp_adjust_head, BPF_FUNC_xdp_adjust_tail,
-		BPF_FUNC_xdp_adjust_meta, BPF_FUNC_xdp_get_buff_len, BPF_FUNC_xdp_load_bytes,
-		BPF_FUNC_xdp_store_bytes};
-
-	*step = (struct step){.id = type == BPF_PROG_TYPE_XDP ? ids[rnd(ARRAY_SIZE(ids))]
-							      : BPF_FUNC_skb_load_bytes,
-		.a = random_move(),
-		.len = 1 + (s32)rnd(BYTES)};
-	if (step->id == BPF_FUNC_xdp_adjust_meta && !one_in(4))
-		step->a = -4 * (s32)rnd(70);
-	if (step->id >= BPF_FUNC_xdp_load_bytes || type != BPF_PROG_TYPE_XDP)
-		step->a = one_in(6) ? random_move() : (s32)rnd(120);
+	return one_in(2) ? 0 : one_in(2) ? 1ULL << rnd(10) : rnd(64);
 }
 
-static void make_steps(struct steps *steps, const struct prog_type *type)
+static u64 random_arg(char kind)
 {
-	*steps = (struct steps){.type = type};
+	static const u16 protocols[] = {0x0008, 0xdd86, 0x0081, 0xa888, 0x0608};
+	static const u16 rooms[] = {
+		0, 1, 2, 4, 8, 16, 32, 0x40, 2 | 8, 2 | 16, 4 | 16, 6, 24, 0x80, 0x100, 0x180};
+
+	switch (kind) {
+	case 'l': return 1 + rnd(BYTES);
+	case 'o': return one_in(6) ? (u64)(s64)random_move() : rnd(120);
+	case 'h': return one_in(10) ? rnd(17000) : rnd(300); /* more stops Linux with a BUG */
+	case 'd': return (u64)(s64)random_move();
+	case 'm': return (u64)(s64)(one_in(4) ? random_move() : -4 * (s32)rnd(70));
+	case 'n': return rnd(5);
+	case 'w': return one_in(2) ? rnd(5000) : rnd64();
+	case 'f': return random_flags();
+	case 'p': return one_in(8) ? rnd(65536) : protocols[rnd(ARRAY_SIZE(protocols))];
+	case 'x': return one_in(3) ? 0 : one_in(2) ? rnd(65536) : (u32)rnd64();
+	case 'z': return one_in(20);
+	case 'k': return one_in(8) ? rnd(512) : 2 * rnd(3) + (one_in(2) ? 16 : 0) + 32 * one_in(4);
+	case 'a': return one_in(8) ? random_flags() : rooms[rnd(ARRAY_SIZE(rooms))];
+	default: return 0;
+	}
+}
+
+static void random_step(struct step *step, const struct subject *subject)
+{
+	const struct recipe *recipe = &subject->recipes[rnd(subject->recipe_cnt)];
+
+	*step = (struct step){.id = recipe->id, .kinds = recipe->args};
+	for (u32 i = 0; recipe->args[i]; i++)
+		step->args[i] = random_arg(recipe->args[i]);
+}
+
+static void read_fields(struct steps *steps)
+{
+	const struct prog_type *type = steps->type;
+
 	for (u32 i = 0; i < type->field_cnt; i++) {
 		if (type->fields[i].reg == CTX_SCALAR && type->fields[i].size == 4 &&
 			!type->fields[i].attach_types)
 			steps->step[steps->cnt++].field = (s32)i;
 	}
+}
+
+/* Linux 6.18 stops with a BUG in skb_checksum when a test run asks for complete checksums and the packet ends
+ * before its network header begins: such runs are left out. */
+static bool may_check_sum(const struct steps *steps)
+{
+	for (u32 i = 0; i < steps->cnt; i++) {
+		if (steps->step[i].id && hlp_table[steps->step[i].id]->changes_pkt &&
+			steps->step[i].id != BPF_FUNC_skb_store_bytes &&
+			steps->step[i].id != BPF_FUNC_l3_csum_replace &&
+			steps->step[i].id != BPF_FUNC_l4_csum_replace &&
+			steps->step[i].id != BPF_FUNC_skb_pull_data)
+			return false;
+	}
+	return true;
+}
+
+static void make_steps(struct steps *steps, const struct subject *subject)
+{
+	*steps = (struct steps){.type = subject->type};
+	read_fields(steps);
 	for (u32 i = 1 + rnd(STEPS_MAX); i; i--)
-		random_step(&steps->step[steps->cnt++], type->type);
+		random_step(&steps->step[steps->cnt++], subject);
+	read_fields(steps);
 }
 
 struct input {
@@ -610,6 +865,7 @@ static void our_run(
 	};
 
 	current = steps;
+	inst->runs[0].prog = &prog;
 	out->err = steps->type->test_run(&prog, &inst->runs[0], &io);
 	if (!out->err || out->err == -ENOSPC) {
 		out->retval = io.ret_retval;
@@ -627,23 +883,64 @@ static void show_run(const struct steps *steps, const struct input *in, const st
 		printf("%02x%s", in->ctx.bytes[i], i % 4 == 3 ? " " : "");
 	printf("\n");
 	for (u32 i = 0; i < steps->cnt; i++)
-		printf("  %s %d %d\n",
-			steps->step[i].id ? hlp_table[steps->step[i].id]->name
-					  : steps->type->fields[steps->step[i].field].name,
-			steps->step[i].a, steps->step[i].len);
+		if (steps->step[i].id)
+			printf("  %s(%s) %#llx %#llx %#llx %#llx\n",
+				hlp_table[steps->step[i].id]->name, steps->step[i].kinds,
+				(unsigned long long)steps->step[i].args[1],
+				(unsigned long long)steps->step[i].args[2],
+				(unsigned long long)steps->step[i].args[3],
+				(unsigned long long)steps->step[i].args[4]);
 	printf("skep   %ld retval %#x data %u ctx %u\nkernel %ld retval %#x data %u ctx %u\n",
 		ours->err, ours->retval, ours->data_len, ours->ctx_len, kernels->err,
 		kernels->retval, kernels->data_len, kernels->ctx_len);
 }
 
-static void compare_run(struct skep *inst, const struct prog_type *type)
+static struct output ours, kernels;
+
+static bool runs_differ(struct skep *inst, const struct steps *steps, const struct input *in)
 {
-	static struct output ours, kernels;
+
+	memset(&ours, 0xee, sizeof(ours));
+	memset(&kernels, 0xee, sizeof(kernels));
+	our_run(inst, steps, in, &ours);
+	kernel_run(steps, in, &kernels);
+	return memcmp(&ours, &kernels, sizeof(ours)) != 0;
+}
+
+/* The steps that the difference needs. */
+static void show_least_steps(struct skep *inst, struct steps *steps, const struct input *in)
+{
+	struct steps less;
+
+	for (u32 i = 0; i < steps->cnt;) {
+		less = *steps;
+		less.cnt--;
+		memmove(&less.step[i], &less.step[i + 1], (less.cnt - i) * sizeof(*less.step));
+		if (runs_differ(inst, &less, in))
+			*steps = less;
+		else
+			i++;
+	}
+	printf("least:");
+	for (u32 i = 0; i < steps->cnt; i++)
+		printf(" %s", steps->step[i].id ? hlp_table[steps->step[i].id]->name
+						: steps->type->fields[steps->step[i].field].name);
+	(void)runs_differ(inst, steps, in);
+	/* of one step: what it returned, R0 = (R7 - bytes) / 31 modulo 2^32 */
+	printf("\n  skep %#x (%d), kernel %#x (%d)\n", ours.retval,
+		(s32)((ours.retval - 0x1234567) * 0xbdef7bdf), kernels.retval,
+		(s32)((kernels.retval - 0x1234567) * 0xbdef7bdf));
+}
+
+static void compare_run(struct skep *inst, const struct subject *subject)
+{
 	struct steps steps;
 	struct input in;
 
-	make_steps(&steps, type);
-	make_input(&in, type->type);
+	make_steps(&steps, subject);
+	make_input(&in, subject->type->type);
+	if (!may_check_sum(&steps))
+		in.flags &= ~4U;
 	memset(&ours, 0xee, sizeof(ours));
 	memset(&kernels, 0xee, sizeof(kernels));
 	our_run(inst, &steps, &in, &ours);
@@ -654,6 +951,7 @@ static void compare_run(struct skep *inst, const struct prog_type *type)
 	kernel_run(&steps, &in, &kernels);
 	if (memcmp(&ours, &kernels, sizeof(ours))) {
 		show_run(&steps, &in, &ours, &kernels);
+		show_least_steps(inst, &steps, &in);
 		exit(1);
 	}
 	done_cnt++;
@@ -675,8 +973,8 @@ int main(int argc, char **argv)
 	random_state = seed * 2 + 1;
 	while (done_cnt + refused_cnt < cnt) {
 		compare_call(&inst.runs[0]);
-		compare_run(&inst, &prog_type_xdp);
-		compare_run(&inst, &prog_type_socket_filter);
+		for (u32 i = 0; i < ARRAY_SIZE(subjects); i++)
+			compare_run(&inst, &subjects[i]);
 	}
 	printf("%llu calls and runs agree, %llu refused\n", (unsigned long long)done_cnt,
 		(unsigned long long)refused_cnt);

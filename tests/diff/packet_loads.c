@@ -90,7 +90,7 @@ static int run_engine(u32 engine, struct prog_code *code, struct net_skb *skb, u
 	struct prog_image image = {0};
 	int err;
 
-	skb_set_filter_regions(skb, &run);
+	skb_set_regions(skb, &run, false, false);
 	switch (engine) {
 	case INTERP: *ret_result = (u32)interp_run(code, skb, &run); return 0;
 	case CHECKED:
@@ -117,7 +117,8 @@ static int compare(u32 round)
 		.data = frame + ETH_LEN,
 		.len = len - ETH_LEN,
 		.mac_len = ETH_LEN,
-		.network = frame + ETH_LEN};
+		.mac_off = SKB_HEADROOM,
+		.net_off = SKB_HEADROOM + ETH_LEN};
 	struct bpf_insn insns[INSN_CNT] = {0};
 	struct prog_sub sub = {0, 0};
 	struct prog_code code = {.insns = insns, .insn_cnt = 5, .subs = &sub, .sub_cnt = 1};

@@ -199,8 +199,9 @@ static void *grant(u8 mode, struct memory *mem, struct net_skb *skb)
 			.mac_len = 14,
 			.head = mem->packet,
 			.cap = MEM_LEN,
-			.network = mem->packet + 14};
-		skb_set_filter_regions(skb, run);
+			.net_off = 14};
+		skb_note_ends(skb);
+		skb_set_regions(skb, run, false, false);
 		return skb;
 	}
 	run->ctx_is_memory = true;
