@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 #include "base/mem.h"
+#include "isa/uapi.h"
 
 enum { A = BPF_REG_0, TMP = BPF_REG_2, CTX = BPF_REG_6, X = BPF_REG_7, KEPT = BPF_REG_8 };
 

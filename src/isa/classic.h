@@ -6,7 +6,9 @@
 #define ISA_CLASSIC_H
 
 #include "base/buf.h"
-#include "isa/uapi.h"
+#include "base/types.h"
+
+struct bpf_insn;
 
 enum {
 	ISA_CLASSIC_MAX = 4096, /* instructions of a filter */

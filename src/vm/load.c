@@ -12,6 +12,7 @@
 #include "core/btf.h"
 #include "core/map.h"
 #include "jit/jit.h"
+#include "verifier/explain.h"
 #include "vm/tag.h"
 
 static void free_prog(struct obj *obj)
@@ -59,6 +60,7 @@ struct prog *vm_prog_new(struct skep *inst, const struct prog_type *type, const 
 static int verify(struct skep *inst, const struct vm_load *load, const struct prog_type *type,
 	struct vf_result *ret_result)
 {
+	struct vf_verdict verdict;
 	struct vf_params params = {
 		.inst = inst,
 		.type = type,
@@ -81,8 +83,12 @@ static int verify(struct skep *inst, const struct vm_load *load, const struct pr
 		.log_arg = load->log_arg,
 		.insns_max = inst->verify_insns_max,
 	};
+	int err = vf_verify(&params, ret_result, &verdict);
 
-	return vf_verify(&params, ret_result, NULL);
+	if (verdict.complaint)
+		sink_emit(&inst->sink, SINK_DEBUG, "verifier: complaint %s at instruction %u",
+			vf_complaint_id(verdict.complaint), verdict.insn_idx);
+	return err;
 }
 
 /* Everything result holds moves into the program. */

@@ -7,6 +7,7 @@
  *	FILE.txt		a file of instruction texts, see raw.c
  *	FILE.bpf.o=SOURCE	an object and the source that says what to expect, see object.c
  *	--show			print each engine's verdict instead of judging
+ *	--provoked FILE		add the ids of the complaints that skep had to FILE, a line each
  *	--logs LEVEL		compare the whole logs of that level, and show the first line that differs
  * Exit: 0 all as expected, 1 not, 2 a case is at fault, 77 no engine at all.
  */
@@ -34,7 +35,18 @@ struct run {
 	u32 log_level;
 	u32 cases, failed, compared, other_words, other_logs, unsupported;
 	char *log[ENGINES];
+	FILE *provoked; /* NULL: not asked for */
 };
+
+/* The engine's messages: a complaint's id stands in them. */
+static void note_complaint(void *arg, int level, const char *text)
+{
+	struct run *r = arg;
+	char id[64];
+
+	if (r->provoked && sscanf(text, "verifier: complaint %63s", id) == 1)
+		fprintf(r->provoked, "%s\n", id);
+}
 
 /* Whether the engine knows a type: it takes the simplest program of it, or has something to say about it. */
 static bool has_prog_type(struct run *r, int engine, u32 type, u32 attach_type)
@@ -289,6 +301,11 @@ int main(int argc, char **argv)
 	for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
 		if (!strcmp(argv[i], "--engine") && i + 1 < argc)
 			only = argv[++i];
+		if (!strcmp(argv[i], "--provoked") && i + 1 < argc) {
+			r.provoked = fopen(argv[++i], "a");
+			if (!r.provoked)
+				return 2;
+		}
 		if (!strcmp(argv[i], "--logs") && i + 1 < argc) {
 			r.compare_logs = true;
 			r.log_level = strtoul(argv[++i], NULL, 0);
@@ -299,6 +316,10 @@ int main(int argc, char **argv)
 	open_engines(&r, only);
 	if (!r.port[KERNEL] && !r.port[SKEP])
 		return SKIP;
+	if (r.port[SKEP] && r.provoked) {
+		r.port[SKEP]->say = note_complaint;
+		r.port[SKEP]->say_arg = &r;
+	}
 	for (; i < argc && !err; i++)
 		err = try_cases(&r, argv[i]);
 	if (!r.show)
@@ -307,5 +328,7 @@ int main(int argc, char **argv)
 		port_close(r.port[engine]);
 		free(r.log[engine]);
 	}
+	if (r.provoked && fclose(r.provoked))
+		return 2;
 	return err ? 2 : r.failed ? 1 : 0;
 }
