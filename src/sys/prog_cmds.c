@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "btf/btf.h"
+#include "btf/core_relo.h"
 #include "btf/info.h"
 #include "core/btf.h"
 #include "core/kbtf.h"
@@ -40,6 +41,7 @@ struct load {
 	struct obj *btf;
 	struct bpf_func_info *func_info;
 	struct bpf_line_info *line_info;
+	struct bpf_core_relo *core_relos;
 	struct map **bound; /* from fd_array, counted */
 	u32 bound_cnt;
 };
@@ -52,6 +54,7 @@ static void load_done(struct load *load)
 	mem_free(load->insns);
 	mem_free(load->func_info);
 	mem_free(load->line_info);
+	mem_free(load->core_relos);
 	obj_put(load->btf);
 	sys_log_done(&load->log);
 }
@@ -163,12 +166,6 @@ static int refuse_extras(struct load *load)
 			"BPF_PROG_LOAD: signature: signed programs are not available");
 		return -EOPNOTSUPP;
 	}
-	if (load->attr->core_relo_cnt) {
-		sink_emit(sink, SINK_WARN,
-			"BPF_PROG_LOAD: core_relos: relocation by the engine is not available; "
-			"the loader does it (load the object with libbpf)");
-		return -EOPNOTSUPP;
-	}
 	return 0;
 }
 
@@ -228,8 +225,8 @@ static int check_before_log(struct load *load)
 
 /* cnt records of rec_size bytes become records of known bytes; what is longer must be zero there, else
  * the caller is told the size we know. -E2BIG, -EFAULT, -ENOMEM. */
-static int read_recs(struct load *load, u64 addr, const struct btf_recs *recs, u32 known,
-	size_t size_off, void **ret_recs)
+static int read_recs(struct load *load, u64 addr, const struct btf_recs *recs, const char *what,
+	u32 known, size_t size_off, void **ret_recs)
 {
 	u8 *raw, *out;
 	int err = sys_user_dup(
@@ -254,8 +251,7 @@ static int read_recs(struct load *load, u64 addr, const struct btf_recs *recs, u
 	}
 	mem_free(out);
 	if (err == -E2BIG) {
-		say(load, "nonzero tailing record in %s",
-			known == BTF_FUNC_INFO_MIN ? "func_info" : "line_info");
+		say(load, "nonzero tailing record in %s", what);
 		if (sys_put(load->call, size_off, &known, sizeof(known)))
 			err = -EFAULT;
 	}
@@ -283,7 +279,7 @@ static int read_func_info(struct load *load)
 		say(load, "number of funcs in func_info doesn't match number of subprogs\n");
 		return -EINVAL;
 	}
-	err = read_recs(load, attr->func_info, &recs, sizeof(*load->func_info),
+	err = read_recs(load, attr->func_info, &recs, "func_info", sizeof(*load->func_info),
 		offsetof(union sys_attr, prog_load.func_info_rec_size), (void **)&load->func_info);
 	load->want.func_info = load->func_info;
 	load->want.func_info_cnt = recs.cnt;
@@ -307,10 +303,29 @@ static int read_line_info(struct load *load)
 	/* Offsets rise and lie inside the program. */
 	if (recs.cnt > attr->insn_cnt)
 		return -EINVAL;
-	err = read_recs(load, attr->line_info, &recs, sizeof(*load->line_info),
+	err = read_recs(load, attr->line_info, &recs, "line_info", sizeof(*load->line_info),
 		offsetof(union sys_attr, prog_load.line_info_rec_size), (void **)&load->line_info);
 	load->want.line_info = load->line_info;
 	load->want.line_info_cnt = recs.cnt;
+	return err;
+}
+
+/* They are looked at only with func_info or line_info. */
+static int read_core_relos(struct load *load)
+{
+	const struct sys_attr_prog_load *attr = load->attr;
+	struct btf_recs recs = {.cnt = attr->core_relo_cnt, .rec_size = attr->core_relo_rec_size};
+	int err;
+
+	if (!recs.cnt)
+		return 0;
+	if (recs.cnt > INT_MAX / sizeof(*load->core_relos) || recs.rec_size < BTF_CORE_RELO_MIN ||
+		recs.rec_size > BTF_CORE_RELO_MAX || recs.rec_size % sizeof(u32))
+		return -EINVAL;
+	err = read_recs(load, attr->core_relos, &recs, "core_relo", sizeof(*load->core_relos),
+		offsetof(union sys_attr, prog_load.core_relo_rec_size), (void **)&load->core_relos);
+	load->want.core_relos = load->core_relos;
+	load->want.core_relo_cnt = recs.cnt;
 	return err;
 }
 
@@ -326,7 +341,9 @@ static int read_btf_info(struct load *load)
 		return err;
 	load->want.btf = container_of(load->btf, struct core_btf, obj);
 	err = read_func_info(load);
-	return err ? err : read_line_info(load);
+	if (!err)
+		err = read_line_info(load);
+	return err ? err : read_core_relos(load);
 }
 
 static int read_array_fd(struct load *load, u32 idx, int *ret_fd)

@@ -18,6 +18,9 @@ int vf_btf_exception_callback(struct vf_env *env, u32 *ret_start);
 /* btf_args.c: what a global function's BTF says of its arguments; fills sub->args once */
 int vf_btf_args(struct vf_env *env, u32 sub);
 
+/* core_relos.c: what the loader leaves to be relocated */
+int vf_core_relos(struct vf_env *env);
+
 /* subprog.c */
 int vf_subs_find(struct vf_env *env);
 int vf_subs_check(struct vf_env *env);

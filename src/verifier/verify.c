@@ -78,6 +78,7 @@ static int run_passes(struct vf_env *env)
 		vf_subs_find,
 		vf_subs_check,
 		vf_btf_check,
+		vf_core_relos,
 		vf_resolve,
 		vf_cfg_check,
 		vf_sleepable_check,

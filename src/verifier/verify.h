@@ -31,6 +31,8 @@ struct vf_params {
 	u32 func_info_cnt;
 	const struct bpf_line_info *line_info;
 	u32 line_info_cnt;
+	const struct bpf_core_relo *core_relos;
+	u32 core_relo_cnt;
 	/* Map of a BPF_PSEUDO_MAP_FD/VALUE (by descriptor) or _IDX (by index into fd_array). Gives a
 	 * counted reference; -EBADF, -EINVAL … */
 	int (*map_get)(void *arg, int fd, bool is_idx, struct map **ret_map);

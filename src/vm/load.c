@@ -76,6 +76,8 @@ static int verify(struct skep *inst, const struct vm_load *load, const struct pr
 		.func_info_cnt = load->func_info_cnt,
 		.line_info = load->line_info,
 		.line_info_cnt = load->line_info_cnt,
+		.core_relos = load->core_relos,
+		.core_relo_cnt = load->core_relo_cnt,
 		.map_get = load->map_get,
 		.arg = load->arg,
 		.log_level = load->log_level,

@@ -32,6 +32,8 @@ struct vm_load {
 	u32 func_info_cnt;
 	const struct bpf_line_info *line_info;
 	u32 line_info_cnt;
+	const struct bpf_core_relo *core_relos;
+	u32 core_relo_cnt;
 	int (*map_get)(void *arg, int fd, bool is_idx, struct map **ret_map);
 	void *arg;
 	u32 log_level;

@@ -74,12 +74,12 @@ static char *read_file(const char *path)
 	return text;
 }
 
-enum { OBJECT, PROGRAM, TYPE, ATTACH, VERDICT, ERRNO, INSNS, TIME, ENV, MSG, COLUMN_CNT };
+enum { OBJECT, PROGRAM, TYPE, ATTACH, VERDICT, ERRNO, INSNS, TIME, ENV, EXPECTED, MSG, COLUMN_CNT };
 
 static int find_columns(char **at, u32 ret_columns[COLUMN_CNT])
 {
 	static const char *const names[COLUMN_CNT] = {"object", "program", "type", "attach_type",
-		"kernel_verdict", "errno", "insns_processed", "time_us", "env", "msg"};
+		"kernel_verdict", "errno", "insns_processed", "time_us", "env", "expected", "msg"};
 	char *fields[FIELDS_MAX];
 	u32 cnt = split(at, fields);
 
@@ -108,6 +108,7 @@ static void fill_row(struct row *row, char *const fields[], const u32 col[COLUMN
 		.insns_processed = atoll(fields[col[INSNS]]),
 		.time_us = atoll(fields[col[TIME]]),
 		.env = fields[col[ENV]],
+		.expected = fields[col[EXPECTED]],
 		.msg = fields[col[MSG]],
 	};
 }

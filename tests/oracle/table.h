@@ -13,8 +13,9 @@ struct row {
 	bool is_accepted;
 	int err;
 	s64 insns_processed, time_us;
-	const char *env; /* "" when the verdict speaks of the program alone */
-	const char *msg; /* all lines of complaint, joined by " | " */
+	const char *env;      /* "" when the verdict speaks of the program alone */
+	const char *expected; /* what the program's author says: "success", "failure", "" … */
+	const char *msg;      /* all lines of complaint, joined by " | " */
 };
 
 struct table {
