@@ -117,11 +117,11 @@ static int add_key(struct map *map, const void *key)
 	int err = 0;
 
 	if (!entry.num)
-		err = map_table_take(&storage->table, &entry, key, 0, &num);
+		err = map_table_take(&storage->table, &entry, key, MAP_CPU_USER, &num);
 	if (!entry.num && !err) {
 		for (u32 cpu = 0; cpu < cpus; cpu++)
 			map_zero(value_of(storage, num, cpu), map->value_stride);
-		map_table_link(&storage->table, &entry, num, 0);
+		map_table_link(&storage->table, &entry, num, MAP_CPU_USER);
 	}
 	map_table_unlock(&storage->table, &entry);
 	return err == -E2BIG ? -ENOMEM : err;

@@ -89,10 +89,10 @@ static int fd_in(
 	entry = map_table_lock(table, key);
 	err = map_entry_check(&entry, flags);
 	if (!err)
-		err = map_table_take(table, &entry, key, 0, &num);
+		err = map_table_take(table, &entry, key, MAP_CPU_USER, &num);
 	if (!err) {
 		map_put(map_table_value(table, num), &handle, sizeof(handle));
-		map_table_link(table, &entry, num, 0);
+		map_table_link(table, &entry, num, MAP_CPU_USER);
 	}
 	map_table_unlock(table, &entry);
 	return err;

@@ -235,7 +235,7 @@ static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags
 
 static int copy_in(struct map *map, const void *key, const void *value, u64 flags)
 {
-	return update(map, key, value, flags, 0);
+	return update(map, key, value, flags, MAP_CPU_USER);
 }
 
 static bool owns(const struct map *map, const void *addr, size_t len)

@@ -195,10 +195,11 @@ int map_table_take(struct map_table *table, const struct map_entry *entry, const
 static void replace_link(struct map_table *table, const struct map_entry *entry, u32 next)
 {
 	u32 *state = &table->buckets[entry->place.bucket].state;
+	u32 before = __atomic_load_n(state, __ATOMIC_RELAXED); /* others may try to lock it */
 
-	map_store(state, *state + MAP_BUCKET_STEP);
+	map_store(state, before + MAP_BUCKET_STEP);
 	map_store(entry->link, next);
-	map_store(state, *state + MAP_BUCKET_STEP);
+	map_store(state, before + 2 * MAP_BUCKET_STEP);
 }
 
 void map_table_link(struct map_table *table, const struct map_entry *entry, u32 num, u32 cpu)

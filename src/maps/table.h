@@ -129,7 +129,9 @@ static inline void map_bucket_lock(struct map_bucket *bucket)
 
 static inline void map_bucket_unlock(struct map_bucket *bucket)
 {
-	map_store(&bucket->state, bucket->state & ~(u32)MAP_BUCKET_LOCKED);
+	u32 state = __atomic_load_n(&bucket->state, __ATOMIC_RELAXED);
+
+	map_store(&bucket->state, state & ~(u32)MAP_BUCKET_LOCKED);
 }
 
 /* Did no slot leave the bucket since its state was `before`? */

@@ -118,7 +118,7 @@ static bool is_quick(int cmd, const void *attr, u32 size)
 
 static bool has_quick_values(const struct map *map)
 {
-	return map->key_size && map->key_size <= KEY_MAX && !map->ops->fd_in &&
+	return map->key_size && map->key_size <= KEY_MAX && !map->ops->fd_in && !map->ops->fd_key &&
 	       !map->ops->asks_value;
 }
 

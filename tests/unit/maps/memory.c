@@ -23,19 +23,32 @@ static const struct map_attr kinds[] = {
 	{BPF_MAP_TYPE_BLOOM_FILTER, 0, 8, 4},
 };
 
-static void every_allocation_may_fail(void **state)
+/* Maps that stand for things outside, whose operations are tried elsewhere. */
+static const struct map_attr outer_kinds[] = {
+	{BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 4},
+	{BPF_MAP_TYPE_STACK_TRACE, 4, 80, 4},
+	{BPF_MAP_TYPE_SOCKHASH, 4, 8, 4},
+	{BPF_MAP_TYPE_CGROUP_STORAGE, 8, 8, 0},
+	{BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, 8, 8, 0},
+	{BPF_MAP_TYPE_RINGBUF, 0, 0, 4096},
+	{BPF_MAP_TYPE_ARENA, 0, 0, 4, BPF_F_MMAPABLE, 1 << 20},
+	{BPF_MAP_TYPE_SK_STORAGE, 4, 8, 0, BPF_F_NO_PREALLOC, .btf_key_type_id = 1,
+		.btf_value_type_id = 1},
+};
+
+static void try_all(const struct map_attr *attrs, u32 cnt)
 {
 	struct skep inst;
 
 	inst_start(&inst);
-	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (u32 i = 0; i < cnt; i++) {
 		struct map *map = NULL;
 		u64 nth = 0;
 		int err;
 
 		do {
 			mem_fail_at(++nth);
-			err = map_new(&inst, &kinds[i], &map);
+			err = map_new(&inst, &attrs[i], &map);
 			if (mem_did_fail()) {
 				assert_int_equal(err, -ENOMEM);
 				assert_null(map);
@@ -47,6 +60,12 @@ static void every_allocation_may_fail(void **state)
 		obj_put(&map->obj);
 	}
 	inst_done(&inst);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	try_all(kinds, ARRAY_SIZE(kinds));
+	try_all(outer_kinds, ARRAY_SIZE(outer_kinds));
 }
 
 static void operations_allocate_nothing(void **state)
