@@ -47,8 +47,8 @@ static void note_calls(struct jit_flow_sub *sub, const struct bpf_insn *insn)
 	sub->has_may_goto |= insn->code == (BPF_JMP | BPF_JCOND);
 }
 
-/* The registers of every instruction and where jumps lead; ret_blocks: at least as many as there are blocks. */
-static int look(const struct prog_code *code, struct jit_flow *flow, u32 *ret_blocks)
+/* The registers of every instruction and where jumps lead; and at most how many blocks there are. */
+static int look(const struct prog_code *code, struct jit_flow *flow)
 {
 	u32 sub = 0, start = 0, end = 0, cnt = code->sub_cnt + 1;
 
@@ -78,7 +78,7 @@ static int look(const struct prog_code *code, struct jit_flow *flow, u32 *ret_bl
 		i += isa_is_lddw(insn);
 		flow->is_crossed |= i + 1 >= end && !is_end(insn);
 	}
-	*ret_blocks = cnt;
+	flow->block_cnt = cnt;
 	return 0;
 }
 
@@ -170,32 +170,35 @@ int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 	const size_t cnt = code->insn_cnt;
 	struct jit_flow flow = {.reads = mem_array(cnt + 1, 3 * sizeof(u16) + sizeof(u8)),
 		.subs = mem_array(code->sub_cnt, sizeof(*flow.subs))};
-	u32 *block_of = mem_array(cnt, sizeof(*block_of)), block_cnt;
-	struct block *blocks = NULL;
 	int err = -ENOMEM;
 
-	if (!flow.reads || !flow.subs || !block_of)
-		goto free_all;
-	flow.writes = flow.reads + cnt + 1;
-	flow.live = flow.writes + cnt + 1;
-	flow.is_target = (u8 *)(flow.live + cnt + 1);
-	err = look(code, &flow, &block_cnt);
+	if (flow.reads && flow.subs) {
+		flow.writes = flow.reads + cnt + 1;
+		flow.live = flow.writes + cnt + 1;
+		flow.is_target = (u8 *)(flow.live + cnt + 1);
+		err = look(code, &flow);
+	}
 	if (err)
-		goto free_all;
-	err = -ENOMEM;
-	blocks = mem_array(block_cnt, sizeof(*blocks));
-	if (!blocks)
-		goto free_all;
-	block_cnt = find_blocks(code, &flow, blocks, block_of);
-	solve(code, blocks, block_cnt, block_of);
-	spread(code, blocks, block_cnt, block_of, &flow);
+		jit_flow_done(&flow);
+	else
+		*ret_flow = flow;
+	return err;
+}
+
+int jit_flow_solve(const struct prog_code *code, struct jit_flow *flow)
+{
+	struct block *blocks = mem_array(flow->block_cnt, sizeof(*blocks));
+	u32 *block_of = mem_array(code->insn_cnt, sizeof(*block_of)), cnt;
+	int err = -ENOMEM;
+
+	if (blocks && block_of) {
+		cnt = find_blocks(code, flow, blocks, block_of);
+		solve(code, blocks, cnt, block_of);
+		spread(code, blocks, cnt, block_of, flow);
+		err = 0;
+	}
 	mem_free(blocks);
 	mem_free(block_of);
-	*ret_flow = flow;
-	return 0;
-free_all:
-	mem_free(block_of);
-	jit_flow_done(&flow);
 	return err;
 }
 

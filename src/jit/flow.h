@@ -24,11 +24,14 @@ struct jit_flow {
 	u16 *reads, *writes; /* registers, as bits, of instruction i */
 	u16 *live;	     /* registers, as bits, that may be read after instruction i */
 	struct jit_flow_sub *subs;
+	u32 block_cnt;	 /* at most */
 	bool is_crossed; /* some jump leads from one function into another */
 };
 
 /* -ENOMEM; -EINVAL: an instruction names a register that there is not. */
 int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow);
+/* Fills in what is live, and the registers of functions, from those of the instructions. -ENOMEM. */
+int jit_flow_solve(const struct prog_code *code, struct jit_flow *flow);
 void jit_flow_done(struct jit_flow *flow);
 
 #endif

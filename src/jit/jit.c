@@ -12,6 +12,7 @@
 #include "isa/isa.h"
 #include "jit/checked.h"
 #include "jit/mem.h"
+#include "jit/slots.h"
 #include "jit/target.h"
 
 enum {
@@ -264,10 +265,24 @@ static int compile(struct jit *jit, struct offsets *offs)
 	return finish(jit, offs);
 }
 
+static int prepare(struct jit *jit, struct prog_code *work)
+{
+	int err = jit_flow_init(jit->code, &jit->flow);
+
+	if (!err && jit->features & JIT_FUSE && !jit->guarded) /* checks need the registers */
+		err = jit_place_slots(jit, work);
+	if (err)
+		return err;
+	jit->code = work;
+	return jit_flow_solve(work, &jit->flow);
+}
+
 static int compile_with(const struct prog_code *code, const struct skep *inst, u32 features,
 	struct jit_guarded *guarded, struct prog_image *ret_image)
 {
+	struct prog_code work = *code;
 	struct jit jit = {.code = code,
+		.loaded = code,
 		.inst = inst,
 		.features = features,
 		.guarded = guarded,
@@ -283,7 +298,7 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 		jit.room = jit.room * GUARDED_ROOM + (size_t)code->sub_cnt * PROLOGUE_LEN_MAX;
 	if (!jit.is_guarded || !offs.sub || !offs.door || !offs.insn || !mem)
 		goto free_all;
-	err = jit_flow_init(code, &jit.flow);
+	err = prepare(&jit, &work);
 	if (!err)
 		err = jit_mem_reserve(inst ? inst->code : NULL, jit.room,
 			(const void *)(uintptr_t)jit_compile, mem);
@@ -314,6 +329,8 @@ free_all:
 	mem_free(offs.insn);
 	mem_free(offs.sub);
 free_work:
+	if (work.insns != code->insns)
+		mem_free(work.insns);
 	mem_free(offs.door);
 	mem_free(offs.resume);
 	mem_free(offs.cold);

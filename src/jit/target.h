@@ -9,6 +9,7 @@
 #include "core/inst.h"
 #include "core/kfunc.h"
 #include "core/prog.h"
+#include "isa/isa.h"
 #include "jit/flow.h"
 
 enum jit_fix {
@@ -48,9 +49,12 @@ struct jit_fact {
 };
 
 struct jit_guarded;
+/* With those that slots.c takes from the machine's */
+enum { JIT_REG_CNT = ISA_REG_CNT + 3 };
 
 struct jit {
-	const struct prog_code *code;
+	const struct prog_code *code;	/* what is compiled: perhaps another form of */
+	const struct prog_code *loaded; /* the program, which stays */
 	const struct skep *inst;
 	u32 features; /* what the machine's detect found and the caller left */
 	struct jit_flow flow;
@@ -60,9 +64,9 @@ struct jit {
 	struct jit_fixup *fixups; /* by rising `at` */
 	u32 fixup_cnt, fixup_cap;
 	/* the maps whose addresses registers hold before the instruction, for those with a bit in known_maps */
-	const struct map *maps[ISA_REG_CNT];
+	const struct map *maps[JIT_REG_CNT];
 	u16 known_maps;
-	u64 consts[ISA_REG_CNT]; /* the same for plain numbers */
+	u64 consts[JIT_REG_CNT]; /* the same for plain numbers */
 	u16 known_consts;
 	u16 zext; /* bits: registers whose upper 32 bits are 0 before the instruction */
 	/* the function being compiled */
@@ -91,6 +95,10 @@ struct jit_target {
 	const char *name;
 	/* The most bytes that one instruction becomes. */
 	u32 insn_len_max;
+	/* Registers from ISA_REG_CNT on, at most JIT_REG_CNT, that a function without calls may use, unless for
+	 * some instruction of it needs_scratch (NULL: none does). */
+	u32 spare_cnt;
+	bool (*needs_scratch)(const struct jit *jit, const struct bpf_insn *insn);
 	/* Extensions of the processor it runs on, as bits of `features`. */
 	u32 (*detect)(void);
 	/* The C entry f(ctx, run): saves what C expects, calls function 0, returns r0. Emitted first. */

@@ -452,6 +452,42 @@ static void emit_pattern(struct draw *d)
 	patterns[below(d, ARRAY_SIZE(patterns))](d, a, b);
 }
 
+/* What leaves the stack's slots whole and needs no registers but BPF's: the JIT may have slots in registers. */
+static bool is_whole(const struct isa_op *op)
+{
+	switch (op->form) {
+	case ISA_FORM_ALU_K:
+	case ISA_FORM_ALU_X: return BPF_OP(op->code) != BPF_DIV && BPF_OP(op->code) != BPF_MOD;
+	case ISA_FORM_LDX:
+	case ISA_FORM_ST:
+	case ISA_FORM_STX: return BPF_SIZE(op->code) == BPF_DW && BPF_MODE(op->code) == BPF_MEM;
+	case ISA_FORM_MOV_K:
+	case ISA_FORM_MOV_X:
+	case ISA_FORM_JMP_K:
+	case ISA_FORM_JMP_X:
+	case ISA_FORM_NEG:
+	case ISA_FORM_END:
+	case ISA_FORM_LDDW: return true;
+	default: return false;
+	}
+}
+
+static void emit_whole(struct draw *d, u32 func)
+{
+	static void (*const patterns[])(struct draw * d, u32 a, u32 b) = {emit_rotate, emit_three,
+		emit_extend, emit_test, emit_half_jump, emit_upper_bits, emit_times};
+	static const u8 codes[] = {BPF_LDX | BPF_MEM | BPF_DW, BPF_STX | BPF_MEM | BPF_DW};
+	const u32 a = below(d, 10), b = (a + 1 + below(d, 9)) % 10, i = below(d, 4);
+	const struct isa_op *op = isa_op(below(d, ISA_CNT));
+
+	if (i < ARRAY_SIZE(codes))
+		emit_row(d, isa_find_code(codes[i]), func);
+	else if (!below(d, 3))
+		patterns[below(d, ARRAY_SIZE(patterns))](d, a, b);
+	else if (is_whole(op))
+		emit_row(d, op, func);
+}
+
 /* Jumps that leave the body or land inside of something go on to the next place where they may. */
 static void fix_jumps(struct draw *d, u32 start, u32 end)
 {
@@ -499,6 +535,7 @@ static void emit_epilogue(struct draw *d)
 static void emit_func(struct draw *d, u32 func)
 {
 	const u32 first_reg = func ? 6 : 0;
+	const bool only_whole = func == FUNC_CNT - 1 && below(d, 2);
 	u32 start;
 
 	d->subs[func] = (struct prog_sub){d->cnt, SLOT_CNT * 8};
@@ -516,6 +553,8 @@ static void emit_func(struct draw *d, u32 func)
 	for (u32 i = 0; i < BODY_CNT; i++)
 		if (d->cnt + FUNC_ROOM > start + BODY_ROOM)
 			break;
+		else if (only_whole)
+			emit_whole(d, func);
 		else if (below(d, 4))
 			emit_row(d, isa_op(below(d, ISA_CNT)), func);
 		else

@@ -6,7 +6,7 @@
  *
  *	R0 x7    R1 x0    R2 x1    R3 x2    R4 x3    R5 x4	caller-saved
  *	R6 x19   R7 x20   R8 x21   R9 x22			callee-saved
- *	R10 x25  run x24  scratch x9-x12, addresses of calls x16
+ *	R10 x25  run x24  scratch x9-x12, addresses of calls x16, slots of the stack (slots.c) x13-x15
  */
 #ifndef JIT_ARM64_ARM64_H
 #define JIT_ARM64_ARM64_H
@@ -25,7 +25,7 @@ enum { A64_HAS_LSE = JIT_FEATURE_MACHINE };
 
 static inline enum a64_reg a64_reg_of(unsigned bpf_reg)
 {
-	static const u8 regs[] = {X7, X0, X1, X2, X3, X4, X19, X20, X21, X22, X25};
+	static const u8 regs[] = {X7, X0, X1, X2, X3, X4, X19, X20, X21, X22, X25, X13, X14, X15};
 
 	return regs[bpf_reg];
 }

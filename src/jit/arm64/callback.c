@@ -24,7 +24,7 @@ void a64_load_func(struct jit *jit, enum a64_reg rd, u32 target)
 
 void a64_note_code(struct jit *jit)
 {
-	a64_mov_ri(&jit->out, TMP, (uintptr_t)jit->code);
+	a64_mov_ri(&jit->out, TMP, (uintptr_t)jit->loaded);
 	a64_emit_mem(&jit->out, A64_STORE, WORD, TMP, RUN, RUN_CODE);
 }
 

@@ -311,14 +311,8 @@ static void emit_one(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 {
 	const u32 len = isa_access_len(insn);
 	struct buf *out = &jit->out;
-	enum a64_reg dst, src;
+	const enum a64_reg dst = a64_reg_of(insn->dst_reg), src = a64_reg_of(insn->src_reg);
 
-	if (insn->dst_reg > BPF_REG_10 || insn->src_reg > BPF_REG_10) {
-		jit->err = -EINVAL;
-		return;
-	}
-	dst = a64_reg_of(insn->dst_reg);
-	src = a64_reg_of(insn->src_reg);
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:
 	case BPF_ALU64: emit_alu(jit, insn); return;
@@ -377,6 +371,7 @@ static u32 detect(void)
 static const struct jit_target arm64_target = {
 	.name = "arm64",
 	.insn_len_max = INSN_LEN_MAX,
+	.spare_cnt = 3,
 	.detect = detect,
 	.entry = a64_entry,
 	.prologue = a64_prologue,

@@ -26,7 +26,7 @@ void x86_load_func(struct jit *jit, enum x86_reg dst, u32 target)
 
 void x86_note_code(struct jit *jit)
 {
-	x86_mov_ri(&jit->out, TMP, (uintptr_t)jit->code);
+	x86_mov_ri(&jit->out, TMP, (uintptr_t)jit->loaded);
 	x86_store(&jit->out, 8, run_code, TMP);
 }
 

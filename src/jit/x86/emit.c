@@ -441,9 +441,35 @@ static u32 detect(void)
 	return features;
 }
 
+/* What is emitted for it with TMP, TMP2 or TMP3; calls aside. What is not known here may. */
+static bool needs_scratch(const struct jit *jit, const struct bpf_insn *insn)
+{
+	switch (BPF_CLASS(insn->code)) {
+	case BPF_ALU:
+	case BPF_ALU64:
+		switch (BPF_OP(insn->code)) {
+		case BPF_DIV:
+		case BPF_MOD: return true;
+		case BPF_LSH:
+		case BPF_RSH:
+		case BPF_ARSH: return BPF_SRC(insn->code) == BPF_X && !(jit->features & X86_BMI2);
+		case BPF_MOV: return insn->off == 1; /* a cast between address spaces */
+		default: return false;
+		}
+	case BPF_LDX:
+	case BPF_ST:
+	case BPF_STX: return BPF_MODE(insn->code) != BPF_MEM && BPF_MODE(insn->code) != BPF_MEMSX;
+	case BPF_JMP:
+	case BPF_JMP32: return BPF_OP(insn->code) == BPF_CALL || BPF_OP(insn->code) == BPF_JCOND;
+	default: return !isa_is_lddw(insn);
+	}
+}
+
 static const struct jit_target x86_target = {
 	.name = "x86-64",
 	.insn_len_max = 192,
+	.spare_cnt = 3,
+	.needs_scratch = needs_scratch,
 	.detect = detect,
 	.entry = x86_entry,
 	.prologue = x86_prologue,

@@ -15,7 +15,7 @@
 enum { STRETCH_MAX = 40, NO_BYTE = 0x10000, BYTE_CNT = 8 };
 
 struct merge {
-	s32 bytes[ISA_REG_CNT][BYTE_CNT]; /* offsets from the base; NO_BYTE is 0 */
+	s32 bytes[JIT_REG_CNT][BYTE_CNT]; /* offsets from the base; NO_BYTE is 0 */
 	u16 known;			  /* registers with bytes */
 	u16 written;
 	u8 base;
@@ -158,7 +158,7 @@ static u32 cost_of(const struct merge *m, u16 live)
 	struct load load;
 	u32 cost = 0;
 
-	for (u32 reg = 0; reg < ISA_REG_CNT; reg++) {
+	for (u32 reg = 0; reg < JIT_REG_CNT; reg++) {
 		if (!(live & 1 << reg))
 			continue;
 		if (!as_load(m->bytes[reg], &load))
@@ -229,7 +229,7 @@ u32 x86_merge_loads(struct jit *jit, u32 idx)
 	}
 	if (!best_cnt)
 		return 0;
-	for (u32 reg = 0; reg < ISA_REG_CNT; reg++)
+	for (u32 reg = 0; reg < JIT_REG_CNT; reg++)
 		if (best_live & 1 << reg && reg != best.base)
 			emit_load(jit, &best, reg);
 	if (best_live & 1 << best.base)

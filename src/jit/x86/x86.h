@@ -6,7 +6,7 @@
  *
  *	R0 rax   R1 rdi   R2 rsi   R3 rdx   R4 rcx   R5 r8	caller-saved
  *	R6 rbx   R7 r13   R8 r14   R9 r15			callee-saved
- *	R10 rbp  run r12  scratch r9, r10, r11
+ *	R10 rbp  run r12  scratch r9, r10, r11, which slots.c takes where nothing needs them
  */
 #ifndef JIT_X86_X86_H
 #define JIT_X86_X86_H
@@ -24,7 +24,7 @@ enum { X86_BMI2 = JIT_FEATURE_MACHINE, X86_MOVBE = JIT_FEATURE_MACHINE << 1 };
 
 static inline enum x86_reg x86_reg_of(unsigned bpf_reg)
 {
-	static const u8 regs[] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP};
+	static const u8 regs[] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP, TMP3, TMP2, TMP};
 
 	return regs[bpf_reg];
 }
