@@ -150,7 +150,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_compile [--json] [--rounds N] FOLDER\n");
 		return 2;
 	}
-	if (jit_arena_new(&inst.code))
+	if (jit_arena_new(NULL, &inst.code))
 		return 2;
 	all = &inputs[PROGS_MAX];
 	read_object(argv[at], "compute", all);

@@ -83,6 +83,7 @@ struct inst_options {
 	u32 cpu_cnt; /* 0: as many as the host has possible CPUs */
 	bool no_jit;
 	bool checked;
+	const char *jitdump; /* folder for what perf is told of compiled code; NULL: nothing */
 	enum inst_clock clock;
 	u64 seed;		/* for CLOCK_REPLAY */
 	const char *kernel_btf; /* file with the kernel's BTF; NULL: CORE_KBTF_PATH */

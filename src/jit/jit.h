@@ -12,8 +12,13 @@
 
 struct jit_arena;
 
-/* -ENOMEM. Takes memory with the first program; an instance has one. */
-int jit_arena_new(struct jit_arena **ret_arena);
+struct jit_dump;
+
+/* Takes memory with the first program; an instance has one. dump_folder: where perf is told of the code that lies
+ * in it (jit/dump.h), NULL: nowhere. -ENOMEM, or what making that file gave. */
+int jit_arena_new(const char *dump_folder, struct jit_arena **ret_arena);
+/* NULL: nobody is told. */
+struct jit_dump *jit_arena_dump(const struct jit_arena *arena);
 /* All images of it must have been freed. Takes NULL. */
 void jit_arena_free(struct jit_arena *arena);
 

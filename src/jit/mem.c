@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "jit/dump.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -47,17 +48,29 @@ struct jit_chunk {
 struct jit_arena {
 	pthread_mutex_t lock;
 	struct jit_chunk *chunks;
+	struct jit_dump *dump; /* NULL: none */
 };
 
-int jit_arena_new(struct jit_arena **ret_arena)
+int jit_arena_new(const char *dump_folder, struct jit_arena **ret_arena)
 {
 	struct jit_arena *arena = mem_zalloc(sizeof(*arena));
+	int err;
 
 	if (!arena)
 		return -ENOMEM;
+	err = dump_folder ? jit_dump_open(dump_folder, &arena->dump) : 0;
+	if (err) {
+		mem_free(arena);
+		return err;
+	}
 	pthread_mutex_init(&arena->lock, NULL);
 	*ret_arena = arena;
 	return 0;
+}
+
+struct jit_dump *jit_arena_dump(const struct jit_arena *arena)
+{
+	return arena ? arena->dump : NULL;
 }
 
 static void free_chunk(struct jit_chunk *chunk)
@@ -78,8 +91,10 @@ void jit_arena_free(struct jit_arena *arena)
 		next = chunk->next;
 		free_chunk(chunk);
 	}
-	if (arena)
+	if (arena) {
+		jit_dump_close(arena->dump);
 		pthread_mutex_destroy(&arena->lock);
+	}
 	mem_free(arena);
 }
 
@@ -246,7 +261,7 @@ int jit_mem_reserve(
 	struct jit_arena *arena, size_t len, const void *near_addr, struct jit_mem *ret_mem)
 {
 	const bool is_own = !arena;
-	int err = is_own ? jit_arena_new(&arena) : 0;
+	int err = is_own ? jit_arena_new(NULL, &arena) : 0;
 
 	if (err)
 		return err;

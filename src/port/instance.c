@@ -171,6 +171,7 @@ static void run_daemon(int report_fd, const char *name, const struct port_opts *
 		.cpu_cnt = opts->cpus,
 		.no_jit = opts->interp,
 		.checked = opts->checked,
+		.jitdump = opts->jitdump,
 		.clock = opts->replay_clock ? INST_CLOCK_REPLAY : INST_CLOCK_REAL,
 		.kernel_btf = opts->kernel_btf,
 	};

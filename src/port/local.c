@@ -270,6 +270,7 @@ int port_open_local(const struct port_opts *opts, struct port **ret, struct port
 		.cpu_cnt = opts->cpus,
 		.no_jit = opts->interp,
 		.checked = opts->checked,
+		.jitdump = opts->jitdump,
 		.clock = opts->replay_clock ? INST_CLOCK_REPLAY : INST_CLOCK_REAL,
 		.kernel_btf = opts->kernel_btf,
 	};

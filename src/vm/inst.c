@@ -24,7 +24,7 @@ int vm_inst_init(struct skep *inst, const struct inst_options *opts)
 	inst->prog_types = prog_types;
 	inst->prog_type_cnt = prog_types_cnt;
 	inst->exec = vm_run;
-	err = jit_arena_new(&inst->code);
+	err = jit_arena_new(opts->jitdump, &inst->code);
 	if (err)
 		inst_done(inst);
 	else

@@ -196,6 +196,7 @@ int vm_prog_load(struct skep *inst, const struct vm_load *load, struct prog **re
 		err = check_maps(prog);
 	if (err)
 		goto put_prog;
+	vm_export(prog);
 	*ret_prog = prog;
 	return 0;
 put_prog:

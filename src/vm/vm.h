@@ -50,6 +50,8 @@ int vm_prog_load_unverified(
 	struct skep *inst, const struct vm_load *load, struct buf *why, struct prog **ret_prog);
 /* A program without anything in it, unpublished, with one reference; NULL: no memory. For this layer. */
 struct prog *vm_prog_new(struct skep *inst, const struct prog_type *type, const char *name);
+/* export.c: tells whoever the instance was asked to tell of the program's code. */
+void vm_export(const struct prog *prog);
 /* One more map kept alive by the program (PROG_BIND_MAP). -ENOMEM. */
 int vm_prog_bind_map(struct prog *prog, struct map *map);
 

@@ -14,6 +14,10 @@ static int parse_up(struct tool *t, struct args *a, struct port_opts *opts, cons
 	while (a->cnt) {
 		if (args_take_exact(a, "--interp")) {
 			opts->interp = true;
+		} else if (args_take_exact(a, "--jitdump")) {
+			opts->jitdump = args_next(a);
+			if (!opts->jitdump || opts->jitdump[0] != '/')
+				return fail(t, "--jitdump takes a folder's path from the root on");
 		} else if (args_take_exact(a, "--clock")) {
 			const char *word = args_next(a);
 

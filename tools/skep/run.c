@@ -143,6 +143,10 @@ static int parse_word(struct tool *t, struct args *a, struct run *r)
 		*ret = args_next(a);
 		return *ret ? 0 : fail_missing(t, "a name", word);
 	}
+	if (!strcmp(word, "--jitdump")) {
+		r->opts.jitdump = args_next(a);
+		return r->opts.jitdump ? 0 : fail_missing(t, "a folder", word);
+	}
 	if (!strcmp(word, "--maps"))
 		r->maps = true;
 	else if (!strcmp(word, "--interp"))
