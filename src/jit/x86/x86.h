@@ -24,7 +24,8 @@ enum { X86_BMI2 = JIT_FEATURE_MACHINE, X86_MOVBE = JIT_FEATURE_MACHINE << 1 };
 
 static inline enum x86_reg x86_reg_of(unsigned bpf_reg)
 {
-	static const u8 regs[] = {RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP, TMP3, TMP2, TMP};
+	static const u8 regs[] = {
+		RAX, RDI, RSI, RDX, RCX, R8, RBX, R13, R14, R15, RBP, TMP3, TMP2, TMP};
 
 	return regs[bpf_reg];
 }
