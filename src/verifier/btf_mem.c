@@ -19,6 +19,7 @@
 #include "btf/btf.h"
 #include "verifier/access.h"
 #include "verifier/btf_walk.h"
+#include "verifier/object.h"
 #include "verifier/step.h"
 #include "verifier/target.h"
 
@@ -160,10 +161,44 @@ static int check_place(struct vf_env *env, const struct vf_access *acc, const st
 	return 0;
 }
 
+/* Connections that are being set up, in programs that see packets first: their mark may be set. */
+static bool may_write_conn(const struct vf_env *env, const struct vf_reg *reg)
+{
+	const char *name = struct_name(reg);
+
+	if (env->type->type != BPF_PROG_TYPE_XDP && env->type->type != BPF_PROG_TYPE_SCHED_CLS)
+		return false;
+	return !strcmp(name, "nf_conn") || !strcmp(name, "nf_conn___init");
+}
+
+static int write_conn(struct vf_env *env, const struct vf_access *acc, const struct vf_reg *reg)
+{
+	const struct btf_type *t;
+	u32 id, off, size;
+
+	if (btf_find(reg->btf, "nf_conn", BTF_KIND_STRUCT, &id))
+		return vf_complain(env, VF_C_BTF_READ_ONLY);
+	t = btf_type_at(reg->btf, id);
+	for (u32 i = 0; i < btf_type_vlen(t); i++) {
+		struct btf_field_ref member = btf_member_at(reg->btf, t, i);
+
+		off = member.bit_off / 8;
+		if (strcmp(member.name, "mark") != 0 || off != (u32)acc->off ||
+			btf_size(reg->btf, member.type_id, NULL, &size))
+			continue;
+		if (acc->size > size)
+			return vf_complain(env, VF_C_CONN_BEYOND, acc->off, acc->size, off + size);
+		return 0;
+	}
+	return vf_complain(env, VF_C_CONN_OFF, acc->off);
+}
+
 static int check_write(struct vf_env *env, const struct vf_access *acc, const struct vf_reg *reg)
 {
 	if (!(reg->flags & VF_UNTRUSTED) && env->target.ops)
 		return vf_struct_ops_write(env, reg->btf_id, acc->off, acc->size);
+	if (!(reg->flags & VF_UNTRUSTED) && may_write_conn(env, reg))
+		return write_conn(env, acc, reg);
 	return vf_complain(env, VF_C_BTF_READ_ONLY);
 }
 
@@ -175,6 +210,8 @@ int vf_btf_access(struct vf_env *env, const struct vf_access *acc)
 
 	if (err)
 		return err;
+	if (reg.flags & VF_ALLOC && !(acc->is_write && reg.flags & VF_UNTRUSTED))
+		return vf_object_access(env, acc);
 	if (acc->is_write)
 		return check_write(env, acc, &reg);
 	err = vf_btf_walk(env, reg.btf, reg.btf_id, acc->off, acc->size, true, &to);

@@ -8,6 +8,8 @@
 
 #include "verifier/access.h"
 #include "verifier/call_arg.h"
+#include "verifier/dynptr.h"
+#include "verifier/kptr.h"
 #include "verifier/callback.h"
 #include "verifier/lock.h"
 #include "verifier/precision.h"
@@ -32,9 +34,11 @@ static const u64 known_args =
 	1ull << HLP_SCALAR_CONST | 1ull << HLP_SOCK_COMMON | 1ull << HLP_SOCKET |
 	1ull << HLP_RINGBUF_MEM | 1ull << HLP_CONST_ALLOC_SIZE_OR_ZERO |
 	1ull << HLP_BTF_ID_SOCK_COMMON | 1ull << HLP_FUNC | 1ull << HLP_SPIN_LOCK |
-	1ull << HLP_TIMER | 1ull << HLP_BTF_ID | 1ull << HLP_PERCPU_BTF_ID;
+	1ull << HLP_TIMER | 1ull << HLP_BTF_ID | 1ull << HLP_PERCPU_BTF_ID | 1ull << HLP_DYNPTR |
+	1ull << HLP_KPTR_XCHG_DEST;
 static const u32 known_arg_flags = HLP_MAYBE_NULL | HLP_RDONLY | HLP_UNINIT | HLP_WRITE |
-				   HLP_FIXED_SIZE | HLP_ALIGNED | HLP_OBJ_RELEASE;
+				   HLP_FIXED_SIZE | HLP_ALIGNED | HLP_OBJ_RELEASE |
+				   HLP_DYNPTR_LOCAL | HLP_DYNPTR_RINGBUF;
 static const u64 known_rets = 1ull << HLP_RET_INTEGER | 1ull << HLP_RET_VOID |
 			      1ull << HLP_RET_MAP_VALUE | 1ull << HLP_RET_SOCKET |
 			      1ull << HLP_RET_TCP_SOCK | 1ull << HLP_RET_SOCK_COMMON |
@@ -270,6 +274,8 @@ static void set_pointer(struct vf_env *env, const struct hlp_proto *hlp, const s
 	} else if (r0->kind == VF_MEM) {
 		r0->mem_size = call->mem_size;
 		r0->flags = hlp->ret & HLP_RINGBUF ? VF_RINGBUF : 0;
+		r0->dynptr_id = call->dynptr.id;
+		r0->ref_id = call->dynptr.ref_id;
 	}
 }
 
@@ -286,7 +292,9 @@ static int set_result(struct vf_env *env, const struct hlp_proto *hlp, const str
 		break;
 	case HLP_RET_VOID: break;
 	case HLP_RET_BTF_ID:
-	case HLP_RET_MEM_OR_BTF_ID: err = vf_call_btf_result(env, call); break;
+	case HLP_RET_MEM_OR_BTF_ID:
+		err = call->kptr ? vf_kptr_result(env, call) : vf_call_btf_result(env, call);
+		break;
 	default: set_pointer(env, hlp, call); break;
 	}
 	if (err)
@@ -311,7 +319,11 @@ static int release(struct vf_env *env, const struct hlp_proto *hlp, const struct
 
 	if (!call->release_regno)
 		return 0;
-	if (call->ref_id)
+	if (HLP_KIND(hlp->args[call->release_regno - BPF_REG_1]) == HLP_DYNPTR)
+		err = vf_dynptr_release(env, call->release_regno);
+	else if (hlp->id == BPF_FUNC_kptr_xchg && call->ref_id)
+		err = vf_kptr_give(env, call->ref_id);
+	else if (call->ref_id)
 		err = vf_ref_release(env, call->ref_id);
 	else if (vf_is_null(&vf_regs(env)[call->release_regno]))
 		err = 0;
@@ -326,6 +338,11 @@ static int special(struct vf_env *env, const struct hlp_proto *hlp, const struct
 
 	switch (hlp->id) {
 	case BPF_FUNC_tail_call: return vf_ref_check_leaks(env, false, true, "tail_call");
+	case BPF_FUNC_dynptr_from_mem:
+		if (vf_regs(env)[BPF_REG_1].kind != VF_MAP_VALUE)
+			return vf_complain(
+				env, VF_C_DYNPTR_MEM, vf_kind_str(&vf_regs(env)[BPF_REG_1]));
+		return 0;
 	case BPF_FUNC_get_local_storage:
 		if (!vf_is_null(&vf_regs(env)[BPF_REG_2]))
 			err = vf_complain(env, VF_C_LOCAL_STORAGE_FLAGS);
@@ -340,6 +357,7 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 {
 	struct vf_call call = {0};
 	const struct hlp_proto *hlp = NULL;
+	bool changes_pkt;
 	int err = find_helper(env, insn->imm, &hlp);
 
 	if (err)
@@ -364,6 +382,13 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 		err = special(env, hlp, &call);
 	if (err)
 		return err;
+	if (call.dynptr_regno)
+		call.dynptr = *vf_dynptr_of(env, call.dynptr_regno);
+	changes_pkt = hlp->changes_pkt || (hlp->id == BPF_FUNC_dynptr_write &&
+						  vf_dynptr_is_packet(call.dynptr.dynptr.type) &&
+						  call.dynptr.dynptr.type != VF_DYNPTR_XDP);
+	if (hlp->id != BPF_FUNC_dynptr_data)
+		call.dynptr.id = call.dynptr.ref_id = 0;
 	vf_regs_clobber(env);
 	if (HLP_KIND(hlp->ret) == HLP_RET_MAP_VALUE && !call.map)
 		return vf_complain(env, VF_C_HELPER_NO_MAP);
@@ -373,7 +398,7 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 		err = check_map_type(env, hlp, call.map);
 	if (err)
 		return err;
-	if (hlp->changes_pkt)
+	if (changes_pkt)
 		vf_packet_forget(env);
 	return hlp->id == BPF_FUNC_tail_call ? vf_tail_call(env) : 0;
 }
@@ -383,7 +408,7 @@ int vf_helpers_check(struct vf_env *env)
 {
 	const struct skep *inst = env->params->inst;
 
-	for (u32 i = 0; i < env->insn_cnt; i++) {
+	for (u32 i = 0; i < env->insn_cnt && !inst->verify_only; i++) {
 		const struct bpf_insn *insn = &env->insns[i];
 
 		if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg || !env->aux[i].is_seen)

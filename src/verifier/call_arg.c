@@ -2,6 +2,8 @@
  * Arguments of helpers: kinds of registers that fit, and memory that is large enough.
  */
 #include "verifier/call_arg.h"
+#include "verifier/dynptr.h"
+#include "verifier/kptr.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "btf/fields.h"
 #include "verifier/access.h"
 #include "verifier/lock.h"
+#include "verifier/object.h"
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
@@ -90,7 +93,9 @@ static int check_size(
 
 int vf_call_size(struct vf_env *env, u32 regno, bool is_write)
 {
-	return check_size(env, NULL, regno, is_write ? HLP_WRITE : 0, true);
+	struct vf_call call = {0};
+
+	return check_size(env, &call, regno, is_write ? HLP_WRITE : 0, true);
 }
 
 static int check_key(struct vf_env *env, struct vf_call *call, u32 regno)
@@ -156,6 +161,22 @@ static int check_alloc_size(struct vf_env *env, struct vf_call *call, u32 regno)
 	return vf_mark_precise(env, regno);
 }
 
+static int check_dynptr(struct vf_env *env, struct vf_call *call, u32 regno, u32 arg)
+{
+	const struct vf_dynptr_want want = {
+		.is_uninit = arg & HLP_UNINIT,
+		.is_rdonly = arg & HLP_RDONLY,
+		.type = arg & HLP_DYNPTR_LOCAL	   ? VF_DYNPTR_LOCAL
+			: arg & HLP_DYNPTR_RINGBUF ? VF_DYNPTR_RINGBUF
+						   : VF_DYNPTR_NONE,
+	};
+	int err = vf_dynptr_arg(env, regno, &want);
+
+	if (!err && !want.is_uninit && !call->dynptr_regno)
+		call->dynptr_regno = regno;
+	return err;
+}
+
 /* What the kind of argument asks for beyond the kind of register. */
 static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u32 arg)
 {
@@ -195,6 +216,8 @@ static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u
 	case HLP_CONST_ALLOC_SIZE_OR_ZERO: return check_alloc_size(env, call, regno);
 	case HLP_FUNC: call->sub = reg->sub; return 0;
 	case HLP_SPIN_LOCK:
+		if (vf_graph_in_less(env))
+			return vf_complain(env, VF_C_LOCK_IN_LESS);
 		return vf_lock(env, regno, call->hlp->id == BPF_FUNC_spin_lock ? VF_LOCK_TAKE : 0);
 	case HLP_TIMER:
 		err = vf_map_field(env, regno, BTF_FIELD_TIMER, "bpf_timer");
@@ -203,6 +226,8 @@ static int check_meaning(struct vf_env *env, struct vf_call *call, u32 arg_no, u
 		return err;
 	case HLP_PERCPU_BTF_ID: vf_call_percpu_arg(env, call, regno); return 0;
 	case HLP_CONST_STR: return vf_call_string(env, regno);
+	case HLP_DYNPTR: return check_dynptr(env, call, regno, arg);
+	case HLP_KPTR_XCHG_DEST: return vf_kptr_dest(env, call, regno);
 	default: return 0;
 	}
 }
@@ -256,8 +281,14 @@ static int note_reference(struct vf_env *env, struct vf_call *call, u32 regno, u
 	const struct vf_reg *reg = &vf_regs(env)[regno];
 
 	if (arg & HLP_OBJ_RELEASE) {
-		if (!reg->ref_id && !vf_is_null(reg))
+		if (HLP_KIND(arg) == HLP_DYNPTR) {
+			if (reg->kind != VF_STACK)
+				return vf_complain(env, VF_C_DYNPTR_UNOWNED);
+			if (!vf_dynptr_has_ref(env, regno))
+				return vf_complain(env, VF_C_DYNPTR_NO_REF, regno);
+		} else if (!reg->ref_id && !vf_is_null(reg)) {
 			return vf_complain(env, VF_C_REF_ARG, regno);
+		}
 		call->release_regno = regno;
 	}
 	if (!reg->ref_id || HLP_KIND(arg) == HLP_KPTR_XCHG_DEST)
@@ -286,8 +317,12 @@ int vf_call_arg(struct vf_env *env, struct vf_call *call, u32 arg_no)
 		/* that it is null was relied upon */
 		err = vf_mark_precise(env, regno);
 	} else {
-		err = vf_call_arg_kind(env, regno, arg);
-		if (!err && reg->kind == VF_BTF)
+		/* what goes into a kptr may be an object of the program's own */
+		if (!call->kptr || !vf_arg_fits(arg, reg, VF_ALLOC | VF_PERCPU))
+			err = vf_call_arg_kind(env, regno, arg);
+		if (!err && call->kptr)
+			err = vf_kptr_source(env, call, regno);
+		else if (!err && reg->kind == VF_BTF && HLP_KIND(arg) != HLP_KPTR_XCHG_DEST)
 			err = vf_call_btf_arg(env, call, arg_no, arg);
 		if (!err)
 			err = check_offset(env, regno, arg);

@@ -12,12 +12,17 @@ struct vf_call {
 	const struct hlp_proto *hlp;
 	struct map *map;
 	u32 map_uid;
-	u32 ref_id;	   /* the reference that an argument belongs to; 0: none */
-	u32 release_regno; /* the argument that is given back; 0: none */
-	u32 mem_size;	   /* of the memory to be returned */
-	u32 sub;	   /* the callback */
-	u64 size_max;	   /* of the memory that an argument points to */
-	bool has_key;	   /* the key is the constant `key` */
+	u32 ref_id;			/* the reference that an argument belongs to; 0: none */
+	u32 release_regno;		/* the argument that is given back; 0: none */
+	u32 mem_size;			/* of the memory to be returned */
+	u32 sub;			/* the callback */
+	u64 size_max;			/* of the memory that an argument points to */
+	u32 dynptr_regno;		/* the first argument that is a dynptr; 0: none */
+	struct vf_reg dynptr;		/* that dynptr */
+	const struct btf_field *kptr;	/* the field that is exchanged */
+	const struct btf_obj *kptr_btf; /* and where its target's type is: kptr_id */
+	u32 kptr_id;
+	bool has_key; /* the key is the constant `key` */
 	u64 key;
 	bool is_local;		       /* a per-CPU object of the program's own */
 	const struct btf_obj *ret_btf; /* what a per-CPU pointer points to */

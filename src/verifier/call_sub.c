@@ -11,6 +11,7 @@
 #include "verifier/btf_walk.h"
 #include "verifier/call_arg.h"
 #include "verifier/callback.h"
+#include "verifier/dynptr.h"
 #include "verifier/live_stack.h"
 #include "verifier/prune.h"
 #include "verifier/references.h"
@@ -64,6 +65,8 @@ static int check_object(struct vf_env *env, u32 regno, const struct vf_arg *arg)
 	return vf_reg_fixed(env, regno);
 }
 
+static const struct vf_dynptr_want any_dynptr = {.is_rdonly = true};
+
 static int check_arg(struct vf_env *env, const struct vf_sub *sub, u32 arg_no)
 {
 	const struct vf_arg *arg = &sub->args[arg_no];
@@ -86,7 +89,9 @@ static int check_arg(struct vf_env *env, const struct vf_sub *sub, u32 arg_no)
 		return arg->flags & VF_UNTRUSTED ? 0 : check_object(env, regno, arg);
 	case VF_ARG_ARENA:
 		return vf_is_scalar(reg) ? 0 : vf_complain(env, VF_C_GLOBAL_ARENA, regno);
-	case VF_ARG_DYNPTR: return vf_complain(env, VF_C_UNSUPPORTED_ARG, "a dynptr");
+	case VF_ARG_DYNPTR:
+		err = vf_kind_bits(reg->kind) & KIND_MOVED ? 0 : vf_reg_unmoved(env, regno);
+		return err ? err : vf_dynptr_arg(env, regno, &any_dynptr);
 	default: return arg->flags & VF_UNTRUSTED ? 0 : check_memory(env, regno, arg, arg_no);
 	}
 }

@@ -11,9 +11,13 @@
 
 #include <errno.h>
 
+#include "btf/btf.h"
+#include "core/kbtf.h"
 #include "verifier/access.h"
+#include "verifier/dynptr.h"
 #include "verifier/explore.h"
 #include "verifier/live_stack.h"
+#include "verifier/object.h"
 #include "verifier/precision.h"
 #include "verifier/prune.h"
 #include "verifier/step.h"
@@ -62,15 +66,53 @@ static int set_loop_args(struct vf_env *env, const struct vf_frame *caller, stru
 }
 
 /* callback(map, key, value) of bpf_timer_set_callback(timer in a value of the map, callback) */
-static int set_timer_args(
-	struct vf_env *env, const struct vf_frame *caller, struct vf_frame *callee)
+static int set_value_args(struct map *map, struct vf_frame *callee)
 {
-	struct map *map = caller->regs[BPF_REG_1].map;
-
 	vf_reg_pointer(&callee->regs[BPF_REG_1], VF_MAP_PTR);
 	callee->regs[BPF_REG_1].map = map;
 	vf_reg_map_key(&callee->regs[BPF_REG_2], map);
 	vf_reg_map_value(&callee->regs[BPF_REG_3], map);
+	return 0;
+}
+
+static int set_timer_args(
+	struct vf_env *env, const struct vf_frame *caller, struct vf_frame *callee)
+{
+	return set_value_args(caller->regs[BPF_REG_1].map, callee);
+}
+
+/* callback(map, key, value) of bpf_task_work_schedule_…(task, work in a value of the map, map, callback) */
+static int set_task_work_args(
+	struct vf_env *env, const struct vf_frame *caller, struct vf_frame *callee)
+{
+	return set_value_args(caller->regs[BPF_REG_3].map, callee);
+}
+
+/* callback(task, vma, ctx) of bpf_find_vma(task, addr, callback, ctx, flags) */
+static int set_vma_args(struct vf_env *env, const struct vf_frame *caller, struct vf_frame *callee)
+{
+	struct vf_reg *vma = &callee->regs[BPF_REG_2];
+	const struct btf_obj *btf = NULL;
+	u32 id = 0;
+
+	if (core_kbtf_get(env->params->inst, &btf) ||
+		btf_find(btf, "vm_area_struct", BTF_KIND_STRUCT, &id))
+		return vf_complain(
+			env, VF_C_UNSUPPORTED_KFUNC_BTF, core_kbtf_path(env->params->inst));
+	callee->regs[BPF_REG_1] = caller->regs[BPF_REG_1];
+	vf_reg_pointer(vma, VF_BTF);
+	vma->btf = btf;
+	vma->btf_id = id;
+	callee->regs[BPF_REG_3] = caller->regs[BPF_REG_4];
+	return 0;
+}
+
+/* callback(dynptr, ctx) of bpf_user_ringbuf_drain(map, callback, ctx, flags): a view of one record */
+static int set_drain_args(
+	struct vf_env *env, const struct vf_frame *caller, struct vf_frame *callee)
+{
+	vf_reg_dynptr(env, &callee->regs[BPF_REG_1], VF_DYNPTR_LOCAL);
+	callee->regs[BPF_REG_2] = caller->regs[BPF_REG_3];
 	return 0;
 }
 
@@ -80,7 +122,12 @@ const struct vf_callback *vf_callback_of(u32 helper_id)
 	static const struct vf_callback each = {.set_args = set_each_args, .max = 1};
 	static const struct vf_callback timer = {.set_args = set_timer_args, .is_async = true};
 
+	static const struct vf_callback vma = {.set_args = set_vma_args, .max = 1};
+	static const struct vf_callback drain = {.set_args = set_drain_args, .max = 1};
+
 	switch (helper_id) {
+	case BPF_FUNC_user_ringbuf_drain: return &drain;
+	case BPF_FUNC_find_vma: return &vma;
 	case BPF_FUNC_loop: return &loop;
 	case BPF_FUNC_for_each_map_elem: return &each;
 	case BPF_FUNC_timer_set_callback: return &timer;
@@ -88,13 +135,39 @@ const struct vf_callback *vf_callback_of(u32 helper_id)
 	}
 }
 
+const struct vf_callback *vf_callback_of_kfunc(const struct vf_kfunc *fn)
+{
+	static const struct vf_callback less = {.set_args = vf_graph_less_args, .max = 1};
+	static const struct vf_callback work = {
+		.set_args = set_timer_args, .is_async = true, .may_sleep = true};
+	static const struct vf_callback task_work = {.set_args = set_task_work_args,
+		.is_async = true,
+		.may_sleep = true,
+		.min = INT32_MIN,
+		.max = INT32_MAX};
+
+	switch (fn ? fn->no : VF_KF_NONE) {
+	case VF_KF_bpf_rbtree_add_impl: return &less;
+	case VF_KF_bpf_wq_set_callback_impl: return &work;
+	case VF_KF_bpf_task_work_schedule_signal_impl:
+	case VF_KF_bpf_task_work_schedule_resume_impl: return &task_work;
+	default: return NULL;
+	}
+}
+
+const struct vf_callback *vf_callback_at(const struct vf_env *env, const struct bpf_insn *insn)
+{
+	if (insn->code != (BPF_JMP | BPF_CALL))
+		return NULL;
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+		return vf_callback_of_kfunc(vf_kfunc_of(env, insn));
+	return insn->src_reg ? NULL : vf_callback_of(insn->imm);
+}
+
 bool vf_calls_back(const struct vf_env *env, const struct bpf_insn *insn)
 {
-	const struct vf_callback *cb;
+	const struct vf_callback *cb = vf_callback_at(env, insn);
 
-	if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg)
-		return false;
-	cb = vf_callback_of(insn->imm);
 	return cb && !cb->is_async;
 }
 

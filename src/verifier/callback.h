@@ -21,6 +21,10 @@ struct vf_callback {
 int vf_callback_push(struct vf_env *env, u32 sub, const struct vf_callback *cb);
 /* The callback that a helper calls; NULL. */
 const struct vf_callback *vf_callback_of(u32 helper_id);
+struct vf_kfunc;
+const struct vf_callback *vf_callback_of_kfunc(const struct vf_kfunc *fn);
+/* The callback of the instruction; NULL. */
+const struct vf_callback *vf_callback_at(const struct vf_env *env, const struct bpf_insn *insn);
 /* The call is one of these, and calls at once: the callback comes back to it. */
 bool vf_calls_back(const struct vf_env *env, const struct bpf_insn *insn);
 /* A helper that calls back, its arguments in order. sub: the function. */

@@ -68,7 +68,7 @@ static void note_callback(struct vf_env *env, u32 t, const struct bpf_insn *insn
 {
 	struct vf_aux *aux = &env->aux[t];
 
-	if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg || !vf_callback_of(insn->imm))
+	if (!vf_callback_at(env, insn))
 		return;
 	aux->is_prune = true;
 	if (!vf_calls_back(env, insn))

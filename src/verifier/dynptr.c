@@ -29,6 +29,19 @@ const char *vf_dynptr_type_str(u8 type)
 	return type && type < ARRAY_SIZE(words) ? words[type] : "<invalid>";
 }
 
+bool vf_dynptr_is_packet(u8 type)
+{
+	return type == VF_DYNPTR_SKB || type == VF_DYNPTR_XDP || type == VF_DYNPTR_SKB_META;
+}
+
+void vf_reg_dynptr(struct vf_env *env, struct vf_reg *reg, u8 type)
+{
+	vf_reg_pointer(reg, VF_DYNPTR);
+	reg->dynptr.type = type;
+	reg->dynptr.is_first = true;
+	reg->id = ++env->id_gen;
+}
+
 static bool is_refcounted(u8 type)
 {
 	return type == VF_DYNPTR_RINGBUF;
@@ -160,6 +173,16 @@ int vf_dynptr_arg(struct vf_env *env, u32 regno, const struct vf_dynptr_want *wa
 		return vf_complain(
 			env, VF_C_DYNPTR_TYPE, vf_dynptr_type_str(want->type), regno - 1);
 	return 0;
+}
+
+bool vf_dynptr_has_ref(struct vf_env *env, u32 regno)
+{
+	const struct vf_reg *reg = &vf_regs(env)[regno];
+	u32 first = 0;
+
+	return !vf_slot_find(env, reg, "dynptr", SLOT_CNT, &first) &&
+	       env->cur->frames[reg->frame]->slots[first].byte[0] == VF_BYTE_DYNPTR &&
+	       env->cur->frames[reg->frame]->slots[first].spill.ref_id;
 }
 
 const struct vf_reg *vf_dynptr_of(const struct vf_env *env, u32 regno)

@@ -26,12 +26,18 @@ struct vf_dynptr_want {
 
 /* Checks argument regno, and makes the dynptr. */
 int vf_dynptr_arg(struct vf_env *env, u32 regno, const struct vf_dynptr_want *want);
+/* regno points to a dynptr that stands for a reservation. */
+bool vf_dynptr_has_ref(struct vf_env *env, u32 regno);
 /* The initialised dynptr that regno points to. */
 const struct vf_reg *vf_dynptr_of(const struct vf_env *env, u32 regno);
 /* The helper takes it (ringbuf submit, discard): it, its copies and its views go. */
 int vf_dynptr_release(struct vf_env *env, u32 regno);
 /* A store hits the slot: a dynptr that it is part of is gone. */
 int vf_dynptr_overwrite(struct vf_env *env, struct vf_frame *frame, u32 slot);
+/* The register points to a dynptr of somebody else's. */
+void vf_reg_dynptr(struct vf_env *env, struct vf_reg *reg, u8 type);
+/* It shows a packet: views of it go stale when the packet moves. */
+bool vf_dynptr_is_packet(u8 type);
 /* "local", "ringbuf", … */
 const char *vf_dynptr_type_str(u8 type);
 

@@ -88,7 +88,7 @@ static int check_owner(
 	if (!(reg->kind == VF_BTF && reg->flags & VF_ALLOC && reg->flags & VF_NON_OWN) &&
 		!reg->ref_id)
 		return vf_complain(env, VF_C_NODE_OWNER, call->fn->name);
-	if (vf_top(env->cur)->is_callback)
+	if (vf_graph_in_less(env))
 		return vf_complain(env, VF_C_NODE_IN_CALLBACK, call->fn->name);
 	return 0;
 }
@@ -166,6 +166,34 @@ void vf_graph_node(const struct vf_kcall *call, struct vf_reg *r0)
 	r0->btf = call->root_btf;
 	r0->btf_id = call->root->type_id;
 	r0->off = call->root->node_off;
+}
+
+bool vf_graph_in_less(const struct vf_env *env)
+{
+	const struct vf_frame *frame = vf_top(env->cur);
+	const struct vf_kfunc *fn;
+
+	if (!frame->is_callback || frame->callsite < 0)
+		return false;
+	fn = vf_kfunc_of(env, &env->insns[frame->callsite]);
+	return fn && fn->no == VF_KF_bpf_rbtree_add_impl;
+}
+
+int vf_graph_less_args(struct vf_env *env, const struct vf_frame *caller, struct vf_frame *callee)
+{
+	const struct vf_reg *tree = &caller->regs[BPF_REG_1];
+	const struct vf_kcall call = {
+		.root = find_field(
+			vf_fields_of(tree), tree->off + tree->num.var_off.value, BTF_FIELD_RB_ROOT),
+		.root_btf = btf_of(tree),
+	};
+	int err = 0;
+
+	for (u32 r = BPF_REG_1; r <= BPF_REG_2 && !err; r++) {
+		vf_graph_node(&call, &callee->regs[r]);
+		err = vf_graph_lend(env, &callee->regs[r]);
+	}
+	return err;
 }
 
 bool vf_graph_may_lock(const struct vf_kfunc *fn)

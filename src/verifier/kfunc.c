@@ -215,6 +215,13 @@ const struct vf_kfunc *vf_kfunc_of(const struct vf_env *env, const struct bpf_in
 	return find(env, insn->imm);
 }
 
+bool vf_is_throw(const struct vf_env *env, const struct bpf_insn *insn)
+{
+	const struct vf_kfunc *fn = vf_kfunc_of(env, insn);
+
+	return fn && fn->no == VF_KF_bpf_throw;
+}
+
 bool vf_is_iter_next(const struct vf_env *env, const struct bpf_insn *insn)
 {
 	const struct vf_kfunc *fn = vf_kfunc_of(env, insn);

@@ -63,6 +63,7 @@ struct vf_kcall {
 int vf_kfunc_add(struct vf_env *env, const struct bpf_insn *insn);
 /* The function of a call; NULL for other instructions and for a call of nothing (imm 0). */
 const struct vf_kfunc *vf_kfunc_of(const struct vf_env *env, const struct bpf_insn *insn);
+bool vf_is_throw(const struct vf_env *env, const struct bpf_insn *insn);
 bool vf_is_iter_next(const struct vf_env *env, const struct bpf_insn *insn);
 /* The number of the function in the instance's registry, where it can be run; -1: it cannot. */
 int vf_kfunc_engine_no(const struct vf_env *env, const struct vf_kfunc *fn);

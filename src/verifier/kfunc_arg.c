@@ -398,10 +398,8 @@ static int check_sized(struct vf_env *env, struct vf_kcall *call, const struct a
 		if (saved.may_be_null)
 			*reg = saved;
 	}
-	if (err == -ENOMEM)
-		return err;
 	if (err)
-		return vf_complain_err(env, err, VF_C_KARG_MEM_LEN, info->no, info->no + 1);
+		return err;
 	if (is_size(env, call->fn, info->no + 1, "__szk"))
 		return take_constant(env, call, info->regno + 1);
 	return 0;

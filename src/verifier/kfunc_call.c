@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "verifier/callback.h"
 #include "verifier/dynptr.h"
 #include "verifier/explore.h"
 #include "verifier/iter.h"
@@ -54,12 +55,9 @@ static int release(struct vf_env *env, struct vf_kcall *call)
 
 static int slice(struct vf_env *env, const struct vf_kcall *call, struct vf_reg *r0)
 {
-	bool is_packet = call->dynptr.type == VF_DYNPTR_SKB || call->dynptr.type == VF_DYNPTR_XDP ||
-			 call->dynptr.type == VF_DYNPTR_SKB_META;
-
 	vf_reg_pointer(r0, VF_MEM);
 	r0->mem_size = call->constant;
-	r0->flags = is_packet ? VF_PACKET_SLICE : 0;
+	r0->flags = vf_dynptr_is_packet(call->dynptr.type) ? VF_PACKET_SLICE : 0;
 	r0->dynptr_id = call->dynptr.id;
 	/* a view of a reservation ends with it */
 	r0->ref_id = call->dynptr.ref_id;
@@ -76,7 +74,7 @@ static int cast_rdonly(struct vf_env *env, const struct vf_kcall *call, struct v
 
 	if (!t || call->constant > UINT32_MAX)
 		return vf_complain(env, VF_C_CAST_ID, (long long)call->constant);
-	if (btf_type_is(t, BTF_KIND_STRUCT)) {
+	if (btf_type_is_struct(t)) {
 		vf_reg_pointer(r0, VF_BTF);
 		r0->btf = call->fn->btf;
 		r0->btf_id = call->constant;
@@ -240,17 +238,17 @@ static int fork_failed(struct vf_env *env)
 	return 0;
 }
 
-/* Functions that need what skep does not follow yet. */
-static bool is_understood(const struct vf_kfunc *fn)
+/* The function that the program gave may be called: that is followed, too. */
+static int call_back(struct vf_env *env, const struct vf_kcall *call)
 {
-	switch (fn->no) {
-	case VF_KF_bpf_throw:
-	case VF_KF_bpf_rbtree_add_impl:
-	case VF_KF_bpf_wq_set_callback_impl:
-	case VF_KF_bpf_task_work_schedule_signal_impl:
-	case VF_KF_bpf_task_work_schedule_resume_impl: return false;
-	default: return true;
-	}
+	const struct vf_callback *cb = vf_callback_of_kfunc(call->fn);
+	int err = cb ? vf_callback_push(env, call->sub, cb) : 0;
+
+	if (!err || err == -ENOMEM)
+		return err;
+	vf_note(env, "kfunc %s#%u failed callback verification\n", call->fn->name,
+		call->fn->func_id);
+	return err;
 }
 
 int vf_call_kfunc(struct vf_env *env, const struct bpf_insn *insn)
@@ -262,16 +260,18 @@ int vf_call_kfunc(struct vf_env *env, const struct bpf_insn *insn)
 	if (!call.fn)
 		return 0;
 	err = check_allowed(env, call.fn);
-	if (!err && !is_understood(call.fn))
-		err = vf_complain(env, VF_C_UNSUPPORTED_KFUNC, call.fn->name);
 	if (!err && is_res_lock(call.fn))
 		err = fork_failed(env);
 	if (!err)
 		err = vf_kfunc_args(env, &call);
 	if (!err)
+		err = call_back(env, &call);
+	if (!err)
 		err = vf_section_call(env, call.fn);
 	if (!err)
 		err = release(env, &call);
+	if (!err && call.fn->no == VF_KF_bpf_throw)
+		return vf_throw_check(env);
 	if (err)
 		return err;
 	vf_regs_clobber(env);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "verifier/btf_walk.h"
 #include "verifier/step.h"
 
 enum { PERCPU_SIZE_MAX = 512 };
@@ -22,6 +23,38 @@ const struct btf_fields *vf_fields_of(const struct vf_reg *reg)
 	if (reg->kind == VF_BTF && reg->flags & VF_ALLOC)
 		return btf_struct_fields(reg->btf, reg->btf_id);
 	return NULL;
+}
+
+static int check_fields(struct vf_env *env, const struct vf_reg *reg, const struct vf_access *acc)
+{
+	const struct btf_fields *fields = vf_fields_of(reg);
+
+	for (u32 i = 0; fields && i < fields->cnt; i++) {
+		const struct btf_field *field = &fields->items[i];
+
+		if (acc->off < (s64)field->off + field->size &&
+			field->off < acc->off + (s64)acc->size)
+			return vf_complain(env, VF_C_BTF_FIELD, btf_field_name(field->kind));
+	}
+	return 0;
+}
+
+int vf_object_access(struct vf_env *env, const struct vf_access *acc)
+{
+	const struct vf_reg *reg = &vf_regs(env)[acc->regno];
+	struct vf_walk to;
+	int err;
+
+	if (!(reg->flags & (VF_NON_OWN | VF_RCU | VF_UNTRUSTED)) && !reg->ref_id)
+		return vf_complain(env, VF_C_OBJ_UNOWNED);
+	err = check_fields(env, reg, acc);
+	if (!err)
+		err = vf_btf_walk(env, reg->btf, reg->btf_id, acc->off, acc->size, true, &to);
+	if (err || acc->is_write || acc->value < 0)
+		return err;
+	/* pointers of the program's own are numbers once they have been stored */
+	vf_reg_unknown(&vf_regs(env)[acc->value]);
+	return 0;
 }
 
 int vf_object_arg(struct vf_env *env, struct vf_kcall *call, u32 regno)

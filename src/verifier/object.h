@@ -5,6 +5,7 @@
 #ifndef VERIFIER_OBJECT_H
 #define VERIFIER_OBJECT_H
 
+#include "verifier/access.h"
 #include "verifier/kfunc.h"
 
 /* ---- kernel_arg.c ---- */
@@ -26,6 +27,8 @@ int vf_object_arg(struct vf_env *env, struct vf_kcall *call, u32 regno);
 int vf_refcount_arg(struct vf_env *env, struct vf_kcall *call, u32 regno);
 /* What obj_new, percpu_obj_new and refcount_acquire return, without flags of the row. */
 int vf_object_new(struct vf_env *env, struct vf_kcall *call, struct vf_reg *r0);
+/* A load from or a store to an allocated object; acc->off counts from its start. */
+int vf_object_access(struct vf_env *env, const struct vf_access *acc);
 /* The special fields of what the register points to; NULL: none. */
 const struct btf_fields *vf_fields_of(const struct vf_reg *reg);
 bool vf_is_object(const struct vf_reg *reg);
@@ -42,6 +45,10 @@ int vf_graph_insert(struct vf_env *env, const struct vf_kcall *call);
 void vf_graph_node(const struct vf_kcall *call, struct vf_reg *r0);
 /* It is not the program's to keep: it goes with the lock. */
 int vf_graph_lend(struct vf_env *env, struct vf_reg *reg);
+/* less(node, node) of bpf_rbtree_add(): the arguments are nodes of the tree, which owns them. */
+int vf_graph_less_args(struct vf_env *env, const struct vf_frame *caller, struct vf_frame *callee);
+/* The running frame is called to compare nodes: the tree is being searched. */
+bool vf_graph_in_less(const struct vf_env *env);
 /* Calls of fn are allowed while a spin lock is held. */
 bool vf_graph_may_lock(const struct vf_kfunc *fn);
 

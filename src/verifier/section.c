@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "verifier/live_stack.h"
+#include "verifier/object.h"
 #include "verifier/references.h"
 #include "verifier/slot.h"
 #include "verifier/step.h"
@@ -51,6 +52,8 @@ static int call_rcu(struct vf_env *env, const struct vf_kfunc *fn)
 	bool locks = fn->no == VF_KF_bpf_rcu_read_lock,
 	     unlocks = fn->no == VF_KF_bpf_rcu_read_unlock;
 
+	if (st->rcu_cnt && (locks || unlocks) && vf_graph_in_less(env))
+		return vf_complain(env, VF_C_RCU_IN_LESS);
 	if (!st->rcu_cnt) {
 		if (unlocks)
 			return vf_complain(env, VF_C_RCU_UNMATCHED, fn->name);

@@ -276,6 +276,8 @@ int vf_step(struct vf_env *env, bool *ret_print_state, enum vf_next *ret_next)
 		if (insn->code == (BPF_JMP | BPF_EXIT))
 			return leave(env, ret_print_state, ret_next);
 		err = jump(env, insn);
+		if (!err && vf_is_throw(env, insn))
+			*ret_next = VF_NEXT_DONE;
 		break;
 	case BPF_LD:
 		if (isa_is_lddw(insn))

@@ -247,13 +247,45 @@ static bool callees_tail_call(const struct vf_env *env, u32 sub, u32 depth)
 	return false;
 }
 
+/* Bits of `seen`: the function was looked at as called from a callback, or from none. */
+static int find_throw(struct vf_env *env, u32 sub, bool is_inside, u8 *seen)
+{
+	const struct vf_sub *s = &env->subs[sub];
+	int err = 0;
+
+	is_inside |= s->is_callback || s->is_async || s->is_exception;
+	if (seen[sub] & 1u << is_inside)
+		return 0;
+	seen[sub] |= 1u << is_inside;
+	for (u32 i = s->start; i < s[1].start && !err; i++) {
+		int callee = callee_at(env, i);
+
+		if (callee >= 0)
+			err = find_throw(env, callee, is_inside, seen);
+		else if (is_inside && vf_is_throw(env, &env->insns[i]))
+			err = vf_complain(env, VF_C_THROW_CALLBACK, i, sub);
+	}
+	return err;
+}
+
+static int check_throws(struct vf_env *env)
+{
+	u8 seen[PROG_SUB_MAX] = {0};
+	int err = 0;
+
+	for (u32 s = 0; s < env->sub_cnt && !err; s++)
+		err = find_throw(env, s, false, seen);
+	return err;
+}
+
 /* Exceptions may begin anywhere but in callbacks; the function that they end in is nobody's to call. */
 static int check_exceptions(struct vf_env *env)
 {
 	u32 cb = env->exception_sub;
+	int err = check_throws(env);
 
-	if (!cb)
-		return 0;
+	if (err || !cb)
+		return err;
 	for (u32 i = 0; i < env->insn_cnt; i++) {
 		if (is_sub_call(&env->insns[i]) && env->aux[i].is_seen &&
 			callee_at(env, i) == (int)cb)
