@@ -156,9 +156,6 @@ static void what_is_not_understood_is_called_unsupported(void **state)
 				{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_override_return},
 				{BPF_ALU64 | BPF_MOV | BPF_K, 0}, {BPF_JMP | BPF_EXIT}},
 			4, BPF_PROG_TYPE_KPROBE, VF_C_UNSUPPORTED_HELPER},
-		{"helper's argument",
-			{{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_kptr_xchg}, {BPF_JMP | BPF_EXIT}},
-			2, BPF_PROG_TYPE_XDP, VF_C_UNSUPPORTED_HELPER_ARG},
 	};
 	struct fixture *f = *state;
 
