@@ -9,7 +9,7 @@
 #	make bench-maps [OPTS=--json]       maps beside the kernel's, in nanoseconds an operation
 #	make fuzz [FUZZ_SECONDS=60]         libFuzzer on each input, needs clang
 #	make oracle CORPUS=DIR              the verifier against recorded verdicts, tests/oracle/README.md
-#	make ref                            docs/ref anew from its tables
+#	make ref                            docs/ref and docs/parity anew from their tables
 #	make install [PREFIX=…] [DESTDIR=…] command, library, headers, manual page
 #	make deps                           installs what is missing (root) or prints how
 BUILD ?= release
@@ -69,6 +69,7 @@ oracle: build
 
 ref: build
 	@docs/ref/check.sh $(DIR)/docs/ref/generate-ref docs/ref --write
+	@docs/parity/check.sh $(DIR)/docs/parity/generate-parity docs/parity --write
 
 install: build
 	@meson configure $(DIR) -Dprefix=$(PREFIX)

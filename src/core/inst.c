@@ -92,6 +92,8 @@ free_runs:
 
 void inst_done(struct skep *inst)
 {
+	if (inst->free_timers)
+		inst->free_timers(inst->timers); /* they may count programs */
 	for (int kind = 0; kind < OBJ_KIND_CNT; kind++) {
 		skep_bug_if(inst->tables[kind].cnt,
 			"instance ended with %u objects of kind %d left", inst->tables[kind].cnt,

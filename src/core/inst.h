@@ -24,6 +24,7 @@ struct kfunc_proto;
 struct prog_type;
 struct core_kbtf;
 struct jit_arena;
+struct hlp_timers;
 struct net;
 struct run;
 struct prog;
@@ -58,6 +59,10 @@ struct skep {
 	const struct prog_type *const *prog_types;
 	u32 prog_type_cnt;
 
+	struct hlp_timers *timers; /* of layer helpers; NULL: none was asked for */
+	void (*free_timers)(struct hlp_timers *timers); /* ends them */
+	/* Calls a function of the program on the CPU that the caller holds, outside of any run (vm_call). */
+	u64 (*call)(struct prog *prog, u64 func, const u64 args[5], struct run *run);
 	/* Runs a program on the CPU that the caller holds (vm_run), for layers below vm. */
 	u64 (*exec)(struct prog *prog, void *ctx, struct run *run);
 

@@ -14,28 +14,29 @@
 #include "helpers/fns.h"
 #include "isa/uapi.h"
 
-int dynptr_check(const struct hlp_dynptr *ptr, u32 off, u32 len)
+int dynptr_check(const struct dynptr *ptr, u32 off, u32 len)
 {
 	u32 size = dynptr_size(ptr);
 
 	return len > size || off > size - len ? -E2BIG : 0;
 }
 
-void *dynptr_at(const struct hlp_dynptr *ptr, u32 off, u32 len)
+void *dynptr_at(const struct dynptr *ptr, u32 off, u32 len)
 {
 	const struct net_skb *skb = ptr->data;
 	const struct xdp_buff *xdp = ptr->data;
-	u64 end = (u64)ptr->off + off + len;
+	u64 end = (u64)ptr->offset + off + len;
 
 	switch (dynptr_type(ptr)) {
-	case DYNPTR_SKB: return end <= skb->len ? skb->data + ptr->off + off : NULL;
+	case DYNPTR_SKB: return end <= skb->len ? skb->data + ptr->offset + off : NULL;
 	case DYNPTR_XDP:
-		return end <= (u64)(xdp->data_end - xdp->data) ? xdp->data + ptr->off + off : NULL;
-	default: return (u8 *)ptr->data + ptr->off + off;
+		return end <= (u64)(xdp->data_end - xdp->data) ? xdp->data + ptr->offset + off
+							       : NULL;
+	default: return (u8 *)ptr->data + ptr->offset + off;
 	}
 }
 
-int dynptr_read(const struct hlp_dynptr *ptr, u32 off, void *to, u32 len)
+int dynptr_read(const struct dynptr *ptr, u32 off, void *to, u32 len)
 {
 	const void *from;
 	int err;
@@ -54,7 +55,7 @@ int dynptr_read(const struct hlp_dynptr *ptr, u32 off, void *to, u32 len)
 	return 0;
 }
 
-int dynptr_write(const struct hlp_dynptr *ptr, u32 off, const void *from, u32 len, u64 flags)
+int dynptr_write(const struct dynptr *ptr, u32 off, const void *from, u32 len, u64 flags)
 {
 	void *to;
 	int err;
@@ -66,7 +67,7 @@ int dynptr_write(const struct hlp_dynptr *ptr, u32 off, const void *from, u32 le
 		return err;
 	if (dynptr_type(ptr) == DYNPTR_SKB)
 		return (int)hlp_skb_store_bytes(
-			(uintptr_t)ptr->data, ptr->off + off, (uintptr_t)from, len, flags, NULL);
+			(uintptr_t)ptr->data, ptr->offset + off, (uintptr_t)from, len, flags, NULL);
 	if (flags)
 		return -EINVAL;
 	to = dynptr_at(ptr, off, len);
@@ -79,10 +80,10 @@ int dynptr_write(const struct hlp_dynptr *ptr, u32 off, const void *from, u32 le
 /* (memory, size, flags, dynptr) */
 u64 hlp_dynptr_from_mem(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {
-	struct hlp_dynptr *ret = hlp_ptr(r4);
+	struct dynptr *ret = hlp_ptr(r4);
 
-	*ret = (struct hlp_dynptr){0};
-	if ((u32)r2 > DYNPTR_SIZE_MAX)
+	*ret = (struct dynptr){0};
+	if ((u32)r2 > DYNPTR_SIZE_MASK)
 		return (u64)-E2BIG;
 	if (r3)
 		return (u64)-EINVAL;
@@ -105,7 +106,7 @@ u64 hlp_dynptr_write(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 /* (dynptr, offset, size): of memory only; packets have slices. */
 u64 hlp_dynptr_data(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {
-	const struct hlp_dynptr *ptr = hlp_ptr(r1);
+	const struct dynptr *ptr = hlp_ptr(r1);
 
 	if (!ptr->data || ptr->size & DYNPTR_RDONLY || dynptr_check(ptr, (u32)r2, (u32)r3) ||
 		dynptr_type(ptr) > DYNPTR_RINGBUF)
@@ -118,14 +119,14 @@ u64 hlp_dynptr_data(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 /* (map, size, flags, dynptr); whatever comes of it, the dynptr must be submitted or discarded. */
 u64 hlp_ringbuf_reserve_dynptr(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {
-	struct hlp_dynptr *ret = hlp_ptr(r4);
+	struct dynptr *ret = hlp_ptr(r4);
 	u32 size = (u32)r2;
 	void *sample;
 
-	*ret = (struct hlp_dynptr){0};
+	*ret = (struct dynptr){0};
 	if (r3)
 		return (u64)-EINVAL;
-	if (size > DYNPTR_SIZE_MAX)
+	if (size > DYNPTR_SIZE_MASK)
 		return (u64)-E2BIG;
 	sample = ring_reserve(((struct map_ring *)hlp_ptr(r1))->ring, size);
 	if (!sample)
@@ -134,11 +135,11 @@ u64 hlp_ringbuf_reserve_dynptr(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct ru
 	return 0;
 }
 
-static u64 end_record(struct hlp_dynptr *ptr, u64 flags, bool discard)
+static u64 end_record(struct dynptr *ptr, u64 flags, bool discard)
 {
 	if (ptr->data)
 		ring_commit(ptr->data, flags, discard);
-	*ptr = (struct hlp_dynptr){0};
+	*ptr = (struct dynptr){0};
 	return 0;
 }
 

@@ -15,6 +15,9 @@ int interp_check(const struct prog_code *code, struct buf *why);
 /* For verified programs: no checks. */
 u64 interp_run(const struct prog_code *code, void *ctx, struct run *run);
 
+/* A function of a verified program, from outside of a run: func as run_callback takes it. */
+u64 interp_call(const struct prog_code *code, u64 func, const u64 args[5], struct run *run);
+
 /* For any code, verified or not: every access must lie in the program's stack, in run->regions, or in a value
  * of one of maps (struct map **, may be NULL); run->budget bounds the instructions. A fault ends the run with
  * result 0 and is left in run->fault (kind RUN_FAULT_NONE: none). */

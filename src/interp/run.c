@@ -169,3 +169,15 @@ u64 interp_run(const struct prog_code *code, void *ctx, struct run *run)
 	run->call_insns = outer;
 	return result;
 }
+
+u64 interp_call(const struct prog_code *code, u64 func, const u64 args[5], struct run *run)
+{
+	u64 (*const outer)(struct run *, u64, const u64 *) = run->call_insns;
+	u64 result;
+
+	run->call_insns = call_insns;
+	run->code = code;
+	result = run_from(code, &code->insns[(u32)func], args, NO_MAIN, run);
+	run->call_insns = outer;
+	return result;
+}

@@ -5,6 +5,7 @@
 #include "vm/vm.h"
 
 #include "helpers/helpers.h"
+#include "helpers/timers.h"
 #include "jit/jit.h"
 #include "maps/maps.h"
 #include "progs/progs.h"
@@ -24,6 +25,9 @@ int vm_inst_init(struct skep *inst, const struct inst_options *opts)
 	inst->prog_types = prog_types;
 	inst->prog_type_cnt = prog_types_cnt;
 	inst->exec = vm_run;
+	inst->call = vm_call;
+	inst->free_timers = hlp_timers_free;
+	inst->release_field = hlp_release_field;
 	err = jit_arena_new(opts->jitdump, &inst->code);
 	if (err)
 		inst_done(inst);

@@ -72,6 +72,15 @@ u64 vm_run(struct prog *prog, void *ctx, struct run *run)
 	return run_prog(prog, ctx, run);
 }
 
+/* Of a program that was verified: it is not held against its regions, which belong to a run. */
+u64 vm_call(struct prog *prog, u64 func, const u64 args[5], struct run *run)
+{
+	if (func & RUN_FUNC_INSN)
+		return interp_call(&prog->code, func, args, run);
+	run->code = &prog->code;
+	return ((hlp_fn)(uintptr_t)func)(args[0], args[1], args[2], args[3], args[4], run);
+}
+
 u64 vm_run_checked(struct prog *prog, void *ctx, struct run *run)
 {
 	u64 value;

@@ -65,7 +65,9 @@ void vm_run_wait(struct skep *inst);
  * In checked mode the caller has filled run->regions; a fault ends the program with result 0 and is left in
  * run->fault. Not for unverified programs. */
 u64 vm_run(struct prog *prog, void *ctx, struct run *run);
-/* The same over ctx, memory of the caller's own, and run->regions, for run->budget instructions: checked,
+/* A function of the program, as helpers were given it, on the CPU that the caller holds: outside of any run. */
+u64 vm_call(struct prog *prog, u64 func, const u64 args[5], struct run *run);
+/* As vm_run over ctx, memory of the caller's own, and run->regions, for run->budget instructions: checked,
  * whatever the instance. Helpers that want the type's context are refused (RUN_FAULT_ACCESS). */
 u64 vm_run_checked(struct prog *prog, void *ctx, struct run *run);
 /* BPF_PROG_TEST_RUN. -ENOTSUPP (524) where the type has none. */

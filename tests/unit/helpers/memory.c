@@ -82,7 +82,7 @@ static void a_string_may_end_right_before_what_is_not_there(void **state)
 static void dynptrs_stay_inside_their_memory(void **state)
 {
 	u8 mem[64] = {0}, got[64];
-	struct hlp_dynptr ptr;
+	struct dynptr ptr;
 
 	assert_int_equal(CALL(NULL, dynptr_from_mem, mem, 1 << 24, 0, &ptr, 0), -E2BIG);
 	assert_null(ptr.data);
@@ -119,7 +119,7 @@ static void inst_start(struct skep *inst)
 
 static void records_are_seen_when_they_are_submitted(void **state)
 {
-	struct hlp_dynptr ptr;
+	struct dynptr ptr;
 	struct skep inst;
 	struct map *map;
 	u64 sample;
