@@ -350,7 +350,12 @@ static int special(struct vf_env *env, const struct hlp_proto *hlp, const struct
 	default: break;
 	}
 	err = check_format(env, hlp);
-	return err ? err : vf_call_callback(env, hlp->id, call->sub);
+	if (err)
+		return err;
+	/* nobody follows the function: then the call cannot be allowed */
+	if (hlp_takes_func(hlp) && !vf_callback_of(hlp->id))
+		return vf_complain(env, VF_C_UNSUPPORTED_HELPER, name_of(hlp->id), hlp->id);
+	return vf_call_callback(env, hlp->id, call->sub);
 }
 
 int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)

@@ -84,7 +84,8 @@ static int check_size(
 			env, VF_C_SIZE_ZERO, regno, (long long)size->umin, (long long)size->umax);
 	if (size->umax >= VF_MEM_SIZE_MAX)
 		return vf_complain(env, VF_C_SIZE_UNBOUNDED, regno);
-	call->size_max = size->umax;
+	if (call)
+		call->size_max = size->umax;
 	/* only all of a buffer whose size is known counts as filled */
 	err = vf_call_mem(env, tnum_is_const(size->var_off) ? call : NULL, regno - 1, size->umax,
 		(mem_arg & HLP_WRITE) != 0, may_be_zero);

@@ -49,7 +49,7 @@ struct kept {
 };
 
 struct tally {
-	u32 mutants, accepted, unsound, refused, unsupported, other_errno, other_words;
+	u32 mutants, accepted, unsound, gave_up, refused, unsupported, other_errno, other_words;
 };
 
 struct mutate {
@@ -213,6 +213,12 @@ static void load(struct kept *kept)
 		close((int)kept->ret);
 }
 
+/* The kernel says nothing about the program: it met a state that its verifier holds impossible. */
+static bool is_given_up(const struct kept *kernel)
+{
+	return kernel->ret == -EFAULT && strstr(kernel->words, "verifier bug");
+}
+
 static void say(const struct row *row, u32 no, const struct kept kept[ENGINES], const char *what)
 {
 	printf("%s: %s:%s mutant %u flags %#x\n  kernel %ld %s\n  skep   %ld %s\n", what,
@@ -228,7 +234,9 @@ static void judge(
 
 	tally->mutants++;
 	tally->accepted += kernel;
-	if (skep && !kernel) {
+	if (skep && !kernel && is_given_up(&kept[KERNEL])) {
+		tally->gave_up++;
+	} else if (skep && !kernel) {
 		tally->unsound++;
 		say(row, no, kept, "ACCEPTED BY SKEP ALONE");
 	} else if (!strncmp(kept[SKEP].words, "skep: ", strlen("skep: "))) {
@@ -449,6 +457,7 @@ static void report(const struct tally *t)
 	printf("%u mutants, the kernel accepts %u\n", t->mutants, t->accepted);
 	printf("accepted by skep alone %u, by the kernel alone %u; not supported by skep %u\n",
 		t->unsound, t->refused, t->unsupported);
+	printf("accepted by skep while the kernel reports a bug of its verifier: %u\n", t->gave_up);
 	printf("both reject: other errno %u, other words %u\n", t->other_errno, t->other_words);
 }
 
