@@ -77,6 +77,9 @@ const struct prog_type prog_type_sk_skb = {
 	.since_minor = 14,
 };
 
+/* The last field, which older headers do not have. */
+enum { OPS_HWTSTAMP = 216 };
+
 #define OPS(field) PLAIN_NUM(struct bpf_sock_ops, field, RD)
 
 static const struct ctx_field ops_fields[] = {
@@ -123,6 +126,7 @@ static const struct ctx_field ops_fields[] = {
 	PLAIN_DATA_END(struct bpf_sock_ops, skb_data_end),
 	OPS(skb_len),
 	PLAIN_NUM(struct bpf_sock_ops, skb_tcp_flags, PARTS),
+	PLAIN_ROW("skb_hwtstamp", OPS_HWTSTAMP, 8, CTX_SCALAR, RD, 0),
 };
 
 /* Helpers take no pointers to the header that such programs see. */
@@ -130,7 +134,7 @@ const struct prog_type prog_type_sock_ops = {
 	.type = BPF_PROG_TYPE_SOCK_OPS,
 	.name = "sock_ops",
 	.ctx_name = "bpf_sock_ops",
-	.ctx_size = sizeof(struct bpf_sock_ops),
+	.ctx_size = OPS_HWTSTAMP + 8,
 	.fields = ops_fields,
 	.field_cnt = ARRAY_SIZE(ops_fields),
 	.ret_min = 0,

@@ -75,7 +75,8 @@ static bool in_rcu(const struct vf_state *st)
 static void inherit(struct vf_env *env, const struct vf_reg *reg, const struct vf_walk *to,
 	u16 *flags, bool *may_be_null)
 {
-	const u16 trust = VF_TRUSTED | VF_RCU | VF_UNTRUSTED;
+	/* that a union gave it away stays */
+	const u16 trust = VF_TRUSTED | VF_RCU | VF_ALLOC;
 	bool is_listed_null;
 
 	if (is_listed(reg, to, "__safe_trusted")) {
@@ -115,7 +116,7 @@ static void load_pointer(struct vf_env *env, const struct vf_reg *reg, const str
 	else if (vf_btf_is_trusted(reg) || is_rcu(reg))
 		inherit(env, reg, to, &flags, &may_be_null);
 	else
-		flags &= ~(VF_TRUSTED | VF_RCU | VF_UNTRUSTED);
+		flags &= ~(VF_TRUSTED | VF_RCU | VF_ALLOC);
 	vf_reg_pointer(ret_value, VF_BTF);
 	ret_value->btf = reg->btf;
 	ret_value->btf_id = to->id;
