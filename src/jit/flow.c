@@ -1,7 +1,7 @@
 /*
- * Liveness by going backwards over blocks, stretches that no jump enters or leaves but at their ends, until
- * nothing changes: once for code without loops, once more for each depth of loops. Instructions are looked at
- * three times, however many rounds that takes.
+ * Liveness by going backwards over blocks, stretches that no jump enters or leaves but at their ends, and over
+ * loops again until nothing changes at their beginning. Instructions are looked at three times, however many
+ * rounds that takes.
  * Invariant: a bit that is clear is a proof; a bit that is set may be wrong. Registers that a call leaves
  * without a value (R1-R5) count as written by it.
  */
@@ -13,15 +13,16 @@
 #include "isa/isa.h"
 
 enum { ALL = 0xffff };
-static const s64 NO_TARGET = INT64_MIN;
+static const u32 NONE = UINT32_MAX, UNKNOWN = UINT32_MAX - 1;
 
 struct block {
 	u32 start, end;
-	s64 target; /* the instruction that a jump at its end leads to, perhaps outside of the program */
-	bool falls; /* the next block may follow */
-	u16 reads;  /* before it writes them */
+	u32 succ;  /* the block that a jump at its end leads to, NONE or UNKNOWN */
+	u32 back;  /* the last block that jumps back to this one; before it: none does */
+	u16 reads; /* before it writes them */
 	u16 writes;
 	u16 live_in;
+	bool falls; /* the next block may follow */
 };
 
 static bool is_end(const struct bpf_insn *insn)
@@ -82,31 +83,33 @@ static int look(const struct prog_code *code, struct jit_flow *flow)
 	return 0;
 }
 
-/* The block from start on. */
+/* The block from start on; its succ is an instruction still. */
 static struct block make_block(const struct prog_code *code, const struct jit_flow *flow, u32 start)
 {
+	struct block block = {.start = start, .succ = NONE};
 	const struct bpf_insn *insn;
 	u16 reads = 0, writes = 0;
-	s64 target = NO_TARGET;
 	u32 i = start;
+	s64 target;
 
 	do {
 		insn = &code->insns[i];
 		reads |= flow->reads[i] & ~writes;
 		writes |= flow->writes[i];
-		if (insn->code && isa_is_jump(insn))
+		if (insn->code && isa_is_jump(insn)) {
 			target = (s64)i + 1 + isa_jump_off(insn);
+			block.succ = target >= 0 && target < code->insn_cnt ? (u32)target : UNKNOWN;
+		}
 		i += 1 + isa_is_lddw(insn);
-	} while (i < code->insn_cnt && !flow->is_target[i] && target == NO_TARGET && !is_end(insn));
-	return (struct block){.start = start,
-		.end = MIN(i, code->insn_cnt),
-		.target = target,
-		.falls = !is_end(insn),
-		.reads = reads,
-		.writes = writes};
+	} while (i < code->insn_cnt && !flow->is_target[i] && block.succ == NONE && !is_end(insn));
+	block.end = MIN(i, code->insn_cnt);
+	block.falls = !is_end(insn) && block.end < code->insn_cnt;
+	block.reads = reads;
+	block.writes = writes;
+	return block;
 }
 
-/* All blocks; block_of: of an instruction that begins one. */
+/* All blocks; block_of has room for each instruction. */
 static u32 find_blocks(const struct prog_code *code, const struct jit_flow *flow,
 	struct block *blocks, u32 *block_of)
 {
@@ -120,43 +123,44 @@ static u32 find_blocks(const struct prog_code *code, const struct jit_flow *flow
 		flow->subs[sub].reads |= blocks[cnt].reads;
 		flow->subs[sub].writes |= blocks[cnt].writes;
 	}
+	for (u32 b = 0; b < cnt; b++) {
+		if (blocks[b].succ >= UNKNOWN)
+			continue;
+		blocks[b].succ = block_of[blocks[b].succ];
+		if (blocks[b].succ <= b)
+			blocks[blocks[b].succ].back = b + 1;
+	}
 	return cnt;
 }
 
-static u16 live_behind(const struct prog_code *code, const struct block *blocks, u32 cnt, u32 idx,
-	const u32 *block_of)
+static u16 live_behind(const struct block *blocks, u32 idx)
 {
 	const struct block *block = &blocks[idx];
-	u16 live = block->falls && idx + 1 < cnt ? blocks[idx + 1].live_in : 0;
+	const u16 live = block->falls ? blocks[idx + 1].live_in : 0;
 
-	if (block->target == NO_TARGET)
+	if (block->succ == NONE)
 		return live;
-	if (block->target < 0 || block->target >= code->insn_cnt)
-		return ALL;
-	return live | blocks[block_of[block->target]].live_in;
+	return block->succ == UNKNOWN ? ALL : live | blocks[block->succ].live_in;
 }
 
-static void solve(const struct prog_code *code, struct block *blocks, u32 cnt, const u32 *block_of)
+/* Where more is live at the beginning of a loop, the loop is gone over again before what comes before it. */
+static void solve(struct block *blocks, u32 cnt)
 {
-	bool is_changed = true;
 	u16 in;
 
-	while (is_changed) {
-		is_changed = false;
-		for (u32 b = cnt; b-- > 0;) {
-			in = blocks[b].reads |
-			     (live_behind(code, blocks, cnt, b, block_of) & ~blocks[b].writes);
-			is_changed |= in != blocks[b].live_in;
-			blocks[b].live_in = in;
-		}
+	for (u32 b = cnt; b-- > 0;) {
+		in = blocks[b].reads | (live_behind(blocks, b) & ~blocks[b].writes);
+		if (in == blocks[b].live_in)
+			continue;
+		blocks[b].live_in = in;
+		b = MAX(b, blocks[b].back);
 	}
 }
 
-static void spread(const struct prog_code *code, const struct block *blocks, u32 cnt,
-	const u32 *block_of, struct jit_flow *flow)
+static void spread(const struct block *blocks, u32 cnt, struct jit_flow *flow)
 {
 	for (u32 b = 0; b < cnt; b++) {
-		u16 live = live_behind(code, blocks, cnt, b, block_of);
+		u16 live = live_behind(blocks, b);
 
 		for (u32 i = blocks[b].end; i-- > blocks[b].start;) {
 			flow->live[i] = live;
@@ -187,14 +191,14 @@ int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 
 int jit_flow_solve(const struct prog_code *code, struct jit_flow *flow)
 {
-	struct block *blocks = mem_array(flow->block_cnt, sizeof(*blocks));
+	struct block *blocks = mem_alloc((size_t)flow->block_cnt * sizeof(*blocks));
 	u32 *block_of = mem_array(code->insn_cnt, sizeof(*block_of)), cnt;
 	int err = -ENOMEM;
 
 	if (blocks && block_of) {
 		cnt = find_blocks(code, flow, blocks, block_of);
-		solve(code, blocks, cnt, block_of);
-		spread(code, blocks, cnt, block_of, flow);
+		solve(blocks, cnt);
+		spread(blocks, cnt, flow);
 		err = 0;
 	}
 	mem_free(blocks);
