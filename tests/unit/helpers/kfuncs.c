@@ -239,7 +239,7 @@ static void lists_give_back_what_was_put(void **state)
 /* ---- later ---- */
 
 static u32 ran, seen_key;
-static u64 again_ns, cancel_ret;
+static u64 again_ns, cancel_ret, field_off;
 static struct map *the_map;
 
 static u64 on_call(struct prog *prog, u64 func, const u64 args[5], struct run *run)
@@ -247,9 +247,9 @@ static u64 on_call(struct prog *prog, u64 func, const u64 args[5], struct run *r
 	assert_int_equal(func, 0x1234);
 	assert_ptr_equal((void *)(uintptr_t)args[0], the_map);
 	seen_key = *(u32 *)(uintptr_t)args[1];
-	cancel_ret = (u64)CALL(run, timer_cancel, args[2]);
+	cancel_ret = (u64)CALL(run, timer_cancel, args[2] + field_off);
 	if (again_ns && ran < 3)
-		CALL(run, timer_start, args[2], again_ns, 0);
+		CALL(run, timer_start, args[2] + field_off, again_ns, 0);
 	__atomic_fetch_add(&ran, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
@@ -269,10 +269,11 @@ static void timers_run_when_it_is_time_and_not_when_they_are_stopped(void **stat
 {
 	static const struct obj_ops kept = {.free = keep};
 	struct map_attr attr = {
-		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 16, .max_entries = 4};
-	struct btf_fields fields = {.mask = BTF_FIELD_TIMER,
-		.cnt = 1,
-		.items = {{.kind = BTF_FIELD_TIMER, .off = 0, .size = 16}}};
+		.type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 32, .max_entries = 4};
+	struct btf_fields fields = {.mask = BTF_FIELD_TIMER | BTF_FIELD_WORKQUEUE,
+		.cnt = 2,
+		.items = {{.kind = BTF_FIELD_TIMER, .off = 0, .size = 16},
+			{.kind = BTF_FIELD_WORKQUEUE, .off = 16, .size = 16}}};
 	struct inst_options opts = {.cpu_cnt = 1};
 	struct prog prog = {0};
 	struct skep inst;
@@ -313,6 +314,17 @@ static void timers_run_when_it_is_time_and_not_when_they_are_stopped(void **stat
 	assert_true(wait_for(4)); /* it starts itself until it ran three times */
 	hlp_release_field(the_map, &fields.items[0], (void *)(uintptr_t)field);
 	assert_int_equal(*(u64 *)(uintptr_t)field, 0);
+	/* a work item is a timer that is due at once */
+	field_off = 16;
+	again_ns = 0;
+	assert_int_equal(call("bpf_wq_start", (u64[5]){field + 16}, run), -EINVAL);
+	assert_int_equal(call("bpf_wq_init", (u64[5]){field + 16, PTR(the_map)}, run), 0);
+	assert_int_equal(call("bpf_wq_init", (u64[5]){field + 16, PTR(the_map)}, run), -EBUSY);
+	assert_int_equal(call("bpf_wq_set_callback_impl", (u64[5]){field + 16, 0x1234}, run), 0);
+	assert_int_equal(call("bpf_wq_start", (u64[5]){field + 16, 1}, run), -EINVAL);
+	assert_int_equal(call("bpf_wq_start", (u64[5]){field + 16}, run), 0);
+	assert_true(wait_for(5));
+	hlp_release_field(the_map, &fields.items[1], (void *)(uintptr_t)(field + 16));
 	the_map->fields = NULL;
 	the_map->ops->free(the_map);
 	run->prog = NULL;

@@ -267,6 +267,24 @@ static void sections_do_nothing_and_say_so(void **state)
 	CALLK(bpf_obj_drop_impl, 0);
 }
 
+static void pages_of_an_arena_come_and_go(void **state)
+{
+	enum { USER_AT = 0x100000, PAGES = 2 };
+	struct map *map = new_map(BPF_MAP_TYPE_ARENA, 0, 0, PAGES, BPF_F_MMAPABLE);
+	u64 first, second;
+
+	assert_int_equal(map->ops->mapped(map, USER_AT, PAGES * ARENA_PAGE, 0, true), 0);
+	first = (u64)CALLK(bpf_arena_alloc_pages, PTR(map), 0, 1, (u64)-1, 0);
+	second = (u64)CALLK(bpf_arena_alloc_pages, PTR(map), 0, 1, (u64)-1, 0);
+	assert_int_equal(first + second, 2 * USER_AT + ARENA_PAGE);
+	assert_int_equal(CALLK(bpf_arena_alloc_pages, PTR(map), 0, 1, (u64)-1, 0), 0);
+	CALLK(bpf_arena_free_pages, PTR(map), second, 1);
+	assert_int_equal(CALLK(bpf_arena_alloc_pages, PTR(map), 0, 1, (u64)-1, 1), 0);
+	assert_int_equal(
+		CALLK(bpf_arena_alloc_pages, PTR(map), second, 1, (u64)-1, 0), (s64)second);
+	map->ops->free(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +295,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_and_places, start, end),
 		cmocka_unit_test_setup_teardown(dynptrs_of_packets_follow_the_packet, start, end),
 		cmocka_unit_test_setup_teardown(sections_do_nothing_and_say_so, start, end),
+		cmocka_unit_test_setup_teardown(pages_of_an_arena_come_and_go, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
