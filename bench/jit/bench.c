@@ -1,5 +1,5 @@
 /*
- * skep's JIT, the kernel's JIT and native code of the same C, side by side: many short rounds, in each of
+ * skep's JIT, the kernel's JIT, native code of the same C and skep's checked JIT, side by side: many short rounds, in each of
  * which every engine runs every program, so that what disturbs the machine disturbs all of them.
  *
  *	bench_jit [--json] [--rounds N] FOLDER [PROGRAM...]
@@ -29,8 +29,8 @@ enum {
 };
 static const double NS_FLOOR = 0.5; /* less than that cannot be told from the empty program */
 
-enum engine { SKEP, KERNEL, NATIVE, ENGINE_CNT };
-static const char *const engine_names[] = {"skep", "kernel", "native"};
+enum engine { SKEP, KERNEL, NATIVE, CHECKED, ENGINE_CNT };
+static const char *const engine_names[] = {"skep", "kernel", "native", "checked"};
 
 /* ---- frames ---- */
 
@@ -267,8 +267,18 @@ struct mean {
 	u32 cnt;
 };
 
-static double ratio(const struct row *row, enum engine a, enum engine b, struct mean *mean)
+/* How the two engines of a column are named: skep against the others, checked code against skep. */
+static const char *ratio_name(enum engine e)
 {
+	static const char *const names[] = {
+		[KERNEL] = "skep/kernel", [NATIVE] = "skep/native", [CHECKED] = "checked/skep"};
+
+	return names[e];
+}
+
+static double ratio(const struct row *row, enum engine e, struct mean *mean)
+{
+	const enum engine a = e == CHECKED ? CHECKED : SKEP, b = e == CHECKED ? SKEP : e;
 	double quotient = net(row->ns[a][0], rows[0].ns[a][0]) /
 			  net(row->ns[b][0], rows[0].ns[b][0]);
 
@@ -292,7 +302,7 @@ static void show_row(const struct row *row, u32 rounds, struct mean means[ENGINE
 	}
 	for (u32 e = KERNEL; e < ENGINE_CNT; e++) {
 		if (is_there(row, SKEP) && is_there(row, e))
-			printf("  %6.2f", ratio(row, SKEP, e, &means[e]));
+			printf("  %6.2f", ratio(row, e, &means[e]));
 		else
 			printf("  %6s", "-");
 	}
@@ -306,7 +316,7 @@ static void show(u32 rounds)
 	printf("%-14s", "ns a run");
 	for (u32 e = 0; e < ENGINE_CNT; e++)
 		printf("  %7s %7s %7s", engine_names[e], "median", "max");
-	printf("  /%6s  /%6s\n", engine_names[KERNEL], engine_names[NATIVE]);
+	printf("  /%6s  /%6s  chk/skep\n", engine_names[KERNEL], engine_names[NATIVE]);
 	for (u32 i = 1; i < ROW_CNT; i++)
 		if (rows[i].is_asked)
 			show_row(&rows[i], rounds, means);
@@ -316,7 +326,7 @@ static void show(u32 rounds)
 				rows[0].ns[e][0]);
 	for (u32 e = KERNEL; e < ENGINE_CNT; e++)
 		if (means[e].cnt)
-			printf("skep / %s: geometric mean %.3f over %u programs\n", engine_names[e],
+			printf("%s: geometric mean %.3f over %u programs\n", ratio_name(e),
 				exp(means[e].log_sum / means[e].cnt), means[e].cnt);
 }
 
@@ -344,14 +354,14 @@ static void show_json(u32 rounds)
 		printf("},\"ratio\":{");
 		for (u32 e = KERNEL, m = 0; e < ENGINE_CNT; e++)
 			if (is_there(&rows[i], SKEP) && is_there(&rows[i], e))
-				printf("%s\"skep/%s\":%.3f", m++ ? "," : "", engine_names[e],
-					ratio(&rows[i], SKEP, e, &means[e]));
+				printf("%s\"%s\":%.3f", m++ ? "," : "", ratio_name(e),
+					ratio(&rows[i], e, &means[e]));
 		printf("}}");
 	}
 	printf("],\"mean\":{");
 	for (u32 e = KERNEL, m = 0; e < ENGINE_CNT; e++)
 		if (means[e].cnt)
-			printf("%s\"skep/%s\":%.3f", m++ ? "," : "", engine_names[e],
+			printf("%s\"%s\":%.3f", m++ ? "," : "", ratio_name(e),
 				exp(means[e].log_sum / means[e].cnt));
 	printf("}}\n");
 }
@@ -369,22 +379,26 @@ static void ask(char **names, int cnt)
 
 static void open_engines(const char *folder)
 {
-	const struct port_opts opts = {0};
+	const struct port_opts opts = {0}, checked = {.checked = true, .checked_jit = true};
 	struct port_text why = {0};
 
 	libbpf_set_print(print_none);
 	if (port_open_local(&opts, &ports[SKEP], &why))
 		fprintf(stderr, "no instance: %s\n", why.text);
+	if (port_open_local(&checked, &ports[CHECKED], &why))
+		fprintf(stderr, "no checked instance: %s\n", why.text);
 	if (port_open_kernel(&ports[KERNEL]))
 		fprintf(stderr, "no memory for the kernel's port\n");
-	for (u32 e = SKEP; e <= KERNEL; e++)
+	for (u32 e = 0; e < ENGINE_CNT; e++)
 		for (u32 o = 0; ports[e] && o < OBJECT_CNT; o++)
 			load(e, folder, o);
 }
 
 static void close_engines(void)
 {
-	for (u32 e = SKEP; e <= KERNEL; e++) {
+	for (u32 e = 0; e < ENGINE_CNT; e++) {
+		if (!ports[e])
+			continue;
 		port_use(ports[e]);
 		for (u32 o = 0; o < OBJECT_CNT; o++)
 			bpf_object__close(objects[e][o]);

@@ -78,11 +78,22 @@ static bool find_in_maps(const struct access *access, u64 addr, u64 len, bool is
 	return false;
 }
 
+/* The frame that the bytes lie in; if they lie in two, only they. */
+static struct access_bounds frame_of(const struct access *access, u64 addr, u64 len)
+{
+	const u64 end = access->stack_end -
+			(access->stack_end - addr - 1) / PROG_STACK_MAX * PROG_STACK_MAX;
+
+	if (len > end - addr)
+		return (struct access_bounds){addr, addr + len, 0};
+	return (struct access_bounds){end - PROG_STACK_MAX, end, 0};
+}
+
 bool access_bounds(const struct access *access, u64 addr, u64 len, bool is_write,
 	struct access_bounds *ret_bounds)
 {
 	if (is_inside(addr, len, access->stack, access->stack_end)) {
-		*ret_bounds = (struct access_bounds){access->stack, access->stack_end, 0};
+		*ret_bounds = frame_of(access, addr, len);
 		return true;
 	}
 	for (u32 i = 0; i < access->run->region_cnt; i++) {
@@ -145,6 +156,13 @@ static u64 arg_len(const struct hlp_proto *proto, u32 i, const struct map *map, 
 	return i + 1 < HLP_ARG_MAX ? r[i + 2] : UINT64_MAX;
 }
 
+/* A null pointer to memory whose size, in the next argument, is not 0? */
+static bool goes_with_size(const struct hlp_proto *proto, u32 i, const u64 *r)
+{
+	return HLP_KIND(proto->args[i]) == HLP_MEM && !(proto->args[i] & HLP_FIXED_SIZE) &&
+	       i + 1 < HLP_ARG_MAX && r[i + 2];
+}
+
 static bool may_pass(const struct access *access, const struct hlp_proto *proto, u32 i,
 	const struct map *map, const u64 *r, struct run_fault *ret_fault)
 {
@@ -154,7 +172,7 @@ static bool may_pass(const struct access *access, const struct hlp_proto *proto,
 	u64 len = 0;
 	bool is_fine = true;
 
-	if ((arg & HLP_MAYBE_NULL) && !value)
+	if ((arg & HLP_MAYBE_NULL) && !value && !goes_with_size(proto, i, r))
 		return true;
 	switch (HLP_KIND(arg)) {
 	case HLP_CONST_MAP_PTR: is_fine = find_map(access, value, proto->maps); break;

@@ -29,7 +29,7 @@ struct access_bounds {
 	u32 region;
 };
 
-/* The whole of what the bytes lie in. False: access_may says no. */
+/* The whole frame, region or value that the bytes lie in. False: access_may says no. */
 bool access_bounds(const struct access *access, u64 addr, u64 len, bool is_write,
 	struct access_bounds *ret_bounds);
 /* The arguments of a call against the helper's prototype. On a refusal fills all but the index of fault. */

@@ -59,6 +59,7 @@ int inst_init(struct skep *inst, const struct inst_options *opts)
 		.cpu_cnt = opts->cpu_cnt ? opts->cpu_cnt : inst_host_cpu_cnt(),
 		.use_jit = !opts->no_jit && !opts->checked,
 		.use_checked = opts->checked,
+		.use_checked_jit = opts->checked && opts->checked_jit,
 		.clock = opts->clock,
 		.rand_state = opts->seed,
 	};

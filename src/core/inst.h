@@ -36,8 +36,9 @@ struct skep {
 	struct sink sink;
 	struct obj_table tables[OBJ_KIND_CNT];
 	u32 cpu_cnt;
-	bool use_jit;	  /* else every program is interpreted */
-	bool use_checked; /* run everything in the checked interpreter */
+	bool use_jit;	      /* else every program is interpreted */
+	bool use_checked;     /* run everything checked, in the interpreter */
+	bool use_checked_jit; /* with it: as machine code, where there is some */
 	bool count_runs; /* prog->stats counts runs and their time (BPF_ENABLE_STATS); set by sys */
 	bool verify_only; /* programs are verified and never run: what the engine lacks is no reason to
 			     refuse one */
@@ -88,6 +89,7 @@ struct inst_options {
 	u32 cpu_cnt; /* 0: as many as the host has possible CPUs */
 	bool no_jit;
 	bool checked;
+	bool checked_jit;    /* with checked */
 	const char *jitdump; /* folder for what perf is told of compiled code; NULL: nothing */
 	enum inst_clock clock;
 	u64 seed;		/* for CLOCK_REPLAY */

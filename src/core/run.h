@@ -93,7 +93,8 @@ struct run_guard {
 };
 
 enum {
-	RUN_GUARD_WRITE = 11, /* the first guard of writes; those of reads are before it */
+	RUN_GUARD_CTX = 11,   /* what stands in R1 first; the others are of R0 to R10 */
+	RUN_GUARD_WRITE = 12, /* the first guard of writes; those of reads are before it */
 	RUN_GUARD_CNT = 2 * RUN_GUARD_WRITE,
 	RUN_STACK_LEN = 8 * 512,
 };
@@ -101,7 +102,8 @@ enum {
 /* What checked machine code keeps while it runs, and empty guards between runs. */
 struct run_check {
 	struct run_guard guards[RUN_GUARD_CNT];
-	u64 left; /* instructions */
+	u32 dirty; /* bits: guards that may not be empty */
+	u64 left;  /* instructions */
 	/* the program's frames in use: [stack_low, stack_end) */
 	u64 stack_base, stack_low, stack_end;
 	const void *ctx;

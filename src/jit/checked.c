@@ -1,11 +1,11 @@
 /*
  * What checked code asks C: the beginning and the end of a run, accesses that no guard knows, calls.
  *
- * A guard is a stretch of memory in the run that the code compares an address with. Invariant: at every moment a
- * guard that the running code looks at is empty or covers memory that the program may touch. So guards of run's
- * regions are made anew when a run begins, those of maps end with the run, and all that the code uses are emptied
- * behind everything that may take memory away: the return of a function (its frame), a helper that moves a packet
- * or calls back, and the end of a callback.
+ * A guard is a stretch of memory in the run that the code compares an address with. Invariant: a guard is empty or
+ * covers memory that the program may touch. So when a run begins, guards of regions are made anew and all others
+ * emptied; they are emptied behind a helper that moves a packet or calls back, at the end of a callback, and where a
+ * function ends that gave out addresses of its frame. (A frame whose function kept its address to itself, and that
+ * other pointers were bent to, may stay in a guard: it is the program's own memory for as long as the run.)
  */
 #include "jit/checked.h"
 
@@ -130,25 +130,31 @@ static void empty_guard(struct run_guard *guard)
 	memset(guard->limit, 0, sizeof(guard->limit));
 }
 
-static void empty_guards(struct run *run, u32 used)
+static void empty_guards(struct run *run)
 {
-	for (u32 i = 0; used; i++, used >>= 1)
-		if (used & 1)
+	u32 dirty = run->check.dirty;
+
+	run->check.dirty = 0;
+	for (u32 i = 0; dirty; i++, dirty >>= 1)
+		if (dirty & 1)
 			empty_guard(&run->check.guards[i]);
 }
 
 /* A guard that last stood for a region stands for it in this run too; any other is empty. */
-static void renew_guards(struct run *run, u32 used)
+static void renew_guards(struct run *run)
 {
-	for (u32 i = 0; used; i++, used >>= 1) {
+	u32 dirty = run->check.dirty;
+
+	for (u32 i = 0; dirty; i++, dirty >>= 1) {
 		struct run_guard *guard = &run->check.guards[i];
 		const struct run_region *region;
 		u64 start, end;
 
-		if (!(used & 1))
+		if (!(dirty & 1))
 			continue;
 		if (!guard->region || guard->region > run->region_cnt) {
 			empty_guard(guard);
+			run->check.dirty &= ~(1u << i);
 			continue;
 		}
 		region = &run->regions[guard->region - 1];
@@ -191,8 +197,7 @@ static void stop(struct run *run, struct run_fault fault)
 	run->is_stopped = true;
 }
 
-void *jit_checked_begin(
-	struct run *run, const struct jit_guarded *image, void *ctx, struct jit_outer *ret_outer)
+void *jit_checked_begin(struct run *run, void *ctx, struct jit_outer *ret_outer)
 {
 	struct run_check *check = &run->check;
 
@@ -213,7 +218,7 @@ void *jit_checked_begin(
 	run->fault.kind = RUN_FAULT_NONE;
 	run->is_stopped = false;
 	run->tail_calls = 0;
-	renew_guards(run, image->used_guards);
+	renew_guards(run);
 	return ctx;
 }
 
@@ -241,6 +246,7 @@ bool jit_checked_access(struct run *run, u64 addr, u32 num, const struct jit_gua
 
 	if (access_bounds(&access, addr, site->len, site->is_write, &bounds)) {
 		set_guard(&run->check.guards[site->guard], bounds.start, bounds.end, bounds.region);
+		run->check.dirty |= 1u << site->guard;
 		return true;
 	}
 	for (u32 i = 0; i < site->member_cnt; i++) {
@@ -264,6 +270,8 @@ void jit_checked_fault(struct run *run, u64 addr, u32 num, const struct jit_guar
 	const struct jit_site *site = &image->sites[num];
 	struct run_fault fault = {.kind = site->fault, .insn_idx = site->insn_idx};
 
+	if (site->fault == RUN_FAULT_CALL)
+		fault.addr = (u64)(s64)site->off;
 	if (site->fault == RUN_FAULT_ALIGN) {
 		fault.addr = addr;
 		fault.len = site->len;
@@ -295,7 +303,8 @@ static u64 call(struct run *run, const struct hlp_proto *proto, const u64 *r)
 		return 0;
 	run->code = &image->prog->code;
 	result = proto->fn(r[1], r[2], r[3], r[4], r[5], run);
-	empty_guards(run, image->used_guards);
+	if (proto->changes_pkt || hlp_takes_func(proto))
+		empty_guards(run);
 	return result;
 }
 
@@ -306,7 +315,7 @@ u64 jit_checked_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 	return call(run, run->check.proto, r);
 }
 
-/* Goes on in another checked program, whose guards are empty then. */
+/* Goes on in another checked program; what guards cover in this run stays allowed. */
 static const void *tail_target(struct run *run, const struct hlp_proto *proto, const u64 *r)
 {
 	const struct prog *next;
@@ -323,7 +332,6 @@ static const void *tail_target(struct run *run, const struct hlp_proto *proto, c
 		return NULL;
 	}
 	run->prog = next;
-	empty_guards(run, ((const struct jit_guarded *)next->image.guarded)->used_guards);
 	return next->image.func0;
 }
 

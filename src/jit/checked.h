@@ -30,8 +30,8 @@ struct jit_site {
 	bool is_write;
 	enum run_fault_kind fault;
 	u32 insn_idx;
-	s32 off;		/* of the lowest byte, from base */
-	u32 len;		/* bytes from there to the highest */
+	s32 off; /* of the lowest byte, from base; of a call that is none, its number */
+	u32 len; /* bytes from there to the highest */
 	u32 member, member_cnt; /* members in the order of the program */
 	u32 resume;		/* offset in the code: behind the question */
 };
@@ -57,8 +57,7 @@ struct jit_outer {
 };
 
 /* Called by the code. begin gives ctx back; end the result of the run. */
-void *jit_checked_begin(
-	struct run *run, const struct jit_guarded *image, void *ctx, struct jit_outer *ret_outer);
+void *jit_checked_begin(struct run *run, void *ctx, struct jit_outer *ret_outer);
 u64 jit_checked_end(struct run *run, u64 result, const struct jit_outer *outer);
 /* May the members of the site be touched, addr being its lowest byte? Else the fault is noted. */
 bool jit_checked_access(struct run *run, u64 addr, u32 site, const struct jit_guarded *image);

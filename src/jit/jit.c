@@ -67,13 +67,12 @@ static void describe(struct jit *jit, u32 first, u32 last)
 		sub = &jit->flow.subs[i];
 		regs |= sub->writes;
 		reads |= sub->reads;
-		jit->has_call |= sub->has_call;
+		jit->has_call |= sub->has_call || (jit->guarded && sub->has_tail_call);
 		jit->has_may_goto |= sub->has_may_goto;
 		jit->stack_depth = MAX(jit->stack_depth, jit->code->subs[i].stack_depth);
 	}
 	jit->saved_regs = regs & saved;
 	jit->uses_stack = (regs | reads) & 1 << BPF_REG_10;
-	jit->has_call |= jit->guarded != NULL;
 	jit->is_boundary = jit->has_throw && !first;
 	if (jit->is_boundary) { /* the frames that an exception ends do not bring them back */
 		jit->saved_regs = saved;
@@ -313,7 +312,7 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 		goto free_all;
 	*ret_image = (struct prog_image){
 		.entry = (u64(*)(void *, struct run *))(uintptr_t)mem->code,
-		.func0 = mem->code + offs.sub[0],
+		.func0 = mem->code + (guarded ? jit.tail_door : offs.sub[0]),
 		.code = mem->code,
 		.len = jit.out.len,
 		.sub_off = offs.sub,

@@ -84,6 +84,7 @@ struct jit {
 	/* checked code; guarded NULL: it is not */
 	struct jit_guarded *guarded;
 	struct jit_fact facts[ISA_REG_CNT];
+	u32 tail_door;	/* offset: where a tail call arrives */
 	u8 *is_guarded; /* instruction i was asked about together with one before it */
 	int err;	/* first -ENOMEM or -EINVAL */
 };

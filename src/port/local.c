@@ -271,6 +271,7 @@ int port_open_local(const struct port_opts *opts, struct port **ret, struct port
 		.no_jit = opts->interp,
 		.checked = opts->checked,
 		.jitdump = opts->jitdump,
+		.checked_jit = opts->checked_jit,
 		.clock = opts->replay_clock ? INST_CLOCK_REPLAY : INST_CLOCK_REAL,
 		.kernel_btf = opts->kernel_btf,
 	};

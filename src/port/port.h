@@ -57,6 +57,7 @@ struct port_opts {
 	bool interp;	     /* interpret, never compile */
 	const char *jitdump; /* folder for what perf is told of compiled code; NULL = nothing */
 	bool checked;	     /* check every access while running */
+	bool checked_jit;    /* with checked: in machine code, where there is some */
 	bool replay_clock; /* the clock follows the time stamps of captures: a run is reproducible */
 	u32 cpus;	   /* logical CPUs; 0 = as many as the host has */
 	const char *kernel_btf; /* file with the types of the kernel; NULL = the host's */

@@ -133,9 +133,10 @@ static int compile(struct prog *prog)
 	struct skep *inst = prog->obj.inst;
 	int err;
 
-	if (!inst->use_jit || inst->verify_only)
+	if ((!inst->use_jit && !inst->use_checked_jit) || inst->verify_only)
 		return 0;
-	err = jit_compile(&prog->code, inst, &prog->image);
+	err = inst->use_checked_jit ? jit_compile_checked(prog, inst, &prog->image)
+				    : jit_compile(&prog->code, inst, &prog->image);
 	if (err == -ENOMEM || !err)
 		return err;
 	sink_emit(&inst->sink, SINK_INFO, "program '%s' is interpreted: the JIT gave %s",

@@ -46,12 +46,14 @@ static u64 host_ns(void)
 static u64 run_prog(struct prog *prog, void *ctx, struct run *run)
 {
 	run->prog = prog;
-	if (likely(prog->image.entry))
+	if (likely(prog->image.entry && !prog->image.guarded))
 		return prog->image.entry(ctx, run);
 	if (!run->inst->use_checked)
 		return interp_run(&prog->code, ctx, run);
 	run->budget = CHECKED_BUDGET;
 	run->fault = (struct run_fault){0};
+	if (prog->image.entry)
+		return prog->image.entry(ctx, run);
 	return interp_run_checked(&prog->code, prog->maps, prog->map_cnt, ctx, run);
 }
 
@@ -88,7 +90,10 @@ u64 vm_run_checked(struct prog *prog, void *ctx, struct run *run)
 	run->prog = prog;
 	run->fault = (struct run_fault){0};
 	run->ctx_is_memory = true;
-	value = interp_run_checked(&prog->code, prog->maps, prog->map_cnt, ctx, run);
+	if (prog->image.guarded)
+		value = prog->image.entry(ctx, run);
+	else
+		value = interp_run_checked(&prog->code, prog->maps, prog->map_cnt, ctx, run);
 	run->ctx_is_memory = false;
 	return value;
 }

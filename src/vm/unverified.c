@@ -12,6 +12,7 @@
 #include "core/map.h"
 #include "interp/interp.h"
 #include "isa/isa.h"
+#include "jit/jit.h"
 #include "vm/vm.h"
 
 static const struct prog_type unverified_type = {.name = "unverified", .ret_any = true};
@@ -73,6 +74,18 @@ static int resolve_map(
 	return keep_map(prog, map);
 }
 
+/* Loaded code names a function by its distance, as a call does; code that runs by its place. */
+static void place_funcs(struct prog *prog)
+{
+	for (u32 i = 0; i < prog->code.insn_cnt; i++) {
+		struct bpf_insn *insn = &prog->code.insns[i];
+
+		if (isa_is_lddw(insn) && insn->src_reg == BPF_PSEUDO_FUNC)
+			insn->imm = (s32)(i + 1 + (u32)insn->imm);
+		i += isa_is_lddw(insn);
+	}
+}
+
 static int resolve(struct prog *prog, const struct vm_load *load, struct buf *why)
 {
 	int err = 0;
@@ -85,7 +98,7 @@ static int resolve(struct prog *prog, const struct vm_load *load, struct buf *wh
 		if (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE)
 			err = resolve_map(
 				prog, load, i, insn->src_reg == BPF_PSEUDO_MAP_VALUE, why);
-		else if (insn->src_reg)
+		else if (insn->src_reg && insn->src_reg != BPF_PSEUDO_FUNC)
 			err = refuse(why, i, "a constant of a kind that needs the verifier");
 		i++;
 	}
@@ -102,10 +115,12 @@ static int find_subs(struct prog_code *code)
 		return -ENOMEM;
 	for (u32 i = 0; i < code->insn_cnt; i++) {
 		const struct bpf_insn *insn = &code->insns[i];
-		u32 to = i + 1 + (u32)insn->imm;
+		const bool is_call = insn->code == (BPF_JMP | BPF_CALL) &&
+				     insn->src_reg == BPF_PSEUDO_CALL;
+		const bool is_func = isa_is_lddw(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
+		const u32 to = is_func ? (u32)insn->imm : i + 1 + (u32)insn->imm;
 
-		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL && to &&
-			!starts[to]) {
+		if ((is_call || is_func) && to && !starts[to]) {
 			starts[to] = true;
 			cnt++;
 		}
@@ -117,6 +132,18 @@ static int find_subs(struct prog_code *code)
 			code->subs[code->sub_cnt++] = (struct prog_sub){i, PROG_STACK_MAX};
 	mem_free(starts);
 	return code->subs ? 0 : -ENOMEM;
+}
+
+/* What the machine cannot take is interpreted, with the same results. */
+static int compile(struct prog *prog)
+{
+	const struct skep *inst = prog->obj.inst;
+	int err;
+
+	if (!inst->use_jit && !inst->use_checked_jit)
+		return 0;
+	err = jit_compile_checked(prog, inst, &prog->image);
+	return err == -ENOMEM ? err : 0;
 }
 
 int vm_prog_load_unverified(
@@ -133,11 +160,15 @@ int vm_prog_load_unverified(
 	prog->is_unverified = true;
 	prog->code.insns = mem_dup(load->insns, load->insn_cnt * sizeof(*load->insns));
 	prog->code.insn_cnt = load->insn_cnt;
+	if (prog->code.insns)
+		place_funcs(prog);
 	err = prog->code.insns ? interp_check(&prog->code, why) : -ENOMEM;
 	if (!err)
 		err = resolve(prog, load, why);
 	if (!err)
 		err = find_subs(&prog->code);
+	if (!err)
+		err = compile(prog);
 	if (err)
 		obj_put(&prog->obj);
 	else

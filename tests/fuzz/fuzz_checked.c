@@ -36,6 +36,7 @@ enum {
 	MODE_SHALLOW = 16,
 };
 
+static const struct prog_type type = {.name = "any", .ret_any = true};
 static struct skep inst;
 static struct map *maps[MAP_CNT];
 static struct run *run;
@@ -192,6 +193,7 @@ static void *grant(u8 mode, struct memory *mem, struct net_skb *skb)
 	run->region_cnt = 0;
 	run->skb = NULL;
 	run->budget = BUDGET;
+	run->ctx_is_memory = true; /* no helper takes it */
 	memset(mem->packet, 0x5a, MEM_LEN);
 	if (mode & MODE_SKB) {
 		*skb = (struct net_skb){.data = mem->packet + 14,
@@ -204,7 +206,6 @@ static void *grant(u8 mode, struct memory *mem, struct net_skb *skb)
 		skb_set_regions(skb, run, false, false);
 		return skb;
 	}
-	run->ctx_is_memory = true;
 	run->regions[0] = (struct run_region){"ctx", (u8 *)mem, sizeof(*mem), true};
 	run->regions[1] = (struct run_region){"packet", mem->packet, MEM_LEN, false};
 	run->region_cnt = 2;
@@ -241,7 +242,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 {
 	struct bpf_insn *insns;
 	struct prog_sub subs[SUB_MAX];
-	struct prog prog = {.maps = maps, .map_cnt = MAP_CNT};
+	struct prog prog = {.type = &type, .maps = maps, .map_cnt = MAP_CNT};
 
 	if (len < 1 + sizeof(*insns))
 		return 0;

@@ -308,7 +308,8 @@ static void helpers_get_what_they_may_trust(void **state)
 			true},
 		{"mov %r1, %r10\nadd %r1, -8\nmov %r2, -1\ncall 2\nexit", 0, RUN_FAULT_ACCESS, 3,
 			UINT32_MAX, true},
-		{"mov %r1, 0\nmov %r2, 4\ncall 2\nexit", .result = 1},
+		{"mov %r1, 0\nmov %r2, 0\ncall 2\nexit", .result = 1},
+		{"mov %r1, 0\nmov %r2, 4\ncall 2\nexit", 0, RUN_FAULT_ACCESS, 2, 4, true},
 		{"mov %r1, 1\nmov %r2, 0\ncall 2\nexit", .result = 1},
 		/* a size that must not be 0 */
 		{"mov %r1, %r10\nadd %r1, -8\nmov %r2, 0\ncall 8\nexit", 0, RUN_FAULT_ACCESS, 3, 0,

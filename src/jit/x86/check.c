@@ -22,6 +22,7 @@
 enum {
 	WORD = 8,
 	BOUNDARY_LEN = 3 * WORD,
+	SIZE_ASKED_MAX = 1 << 20,				   /* of a helper's memory */
 	ENTRY_LEN = ROUND_UP(sizeof(struct jit_outer), 16) + WORD, /* under six pushes */
 };
 
@@ -45,6 +46,14 @@ static struct x86_mem may_goto_slot(void)
 static struct x86_mem boundary_slot(const struct jit *jit, s32 word)
 {
 	return (struct x86_mem){.base = RSP, .disp = (jit->has_may_goto ? WORD : 0) + word * WORD};
+}
+
+/* It needs no frame of its own: nothing is called, so it is the last of a chain, and no stack is used. Functions with
+ * jumps between them have the frame of the first. */
+static bool is_leaf(const struct jit *jit)
+{
+	return !jit->has_call && !jit->uses_stack && !jit->has_may_goto && jit->sub &&
+	       !jit->flow.is_crossed;
 }
 
 static u32 local_len(const struct jit *jit)
@@ -124,10 +133,11 @@ static void enter_boundary(struct jit *jit)
 	x86_patch(out, over, (u32)out->len);
 }
 
-void x86_check_prologue(struct jit *jit)
+/* What the machine keeps of a frame. */
+static void push_frame(struct jit *jit)
 {
-	const u32 start = jit->code->subs[jit->sub].start, len = local_len(jit);
 	struct buf *out = &jit->out;
+	const u32 len = local_len(jit);
 
 	x86_push(out, RBP);
 	for (unsigned r = BPF_REG_6; r <= BPF_REG_9; r++)
@@ -135,11 +145,45 @@ void x86_check_prologue(struct jit *jit)
 			x86_push(out, x86_reg_of(r));
 	if (len)
 		x86_alu_ri(out, X86_SUB, true, RSP, (s32)len);
+}
+
+/* Where another program's tail call arrives, jumped over: the program's frame is there, registers that are not given
+ * hold a pattern. */
+static void emit_tail_door(struct jit *jit)
+{
+	const u16 read = jit->flow.reads[0] | (jit->flow.live[0] & (u16)~jit->flow.writes[0]);
+	struct buf *out = &jit->out;
+	u32 over = x86_jmp(out);
+
+	jit->tail_door = (u32)out->len;
+	push_frame(jit);
+	x86_load(out, WORD, RBP, CHECK(stack_low));
+	x86_alu_ri(out, X86_ADD, true, RBP, PROG_STACK_MAX);
+	for (u32 reg = 0; reg <= BPF_REG_5; reg++)
+		if (reg != BPF_REG_1 && read & 1 << reg)
+			x86_mov_ri(out, x86_reg_of(reg), JIT_SCRAMBLED);
+	x86_patch(out, over, (u32)out->len);
+}
+
+void x86_check_prologue(struct jit *jit)
+{
+	const u32 start = jit->code->subs[jit->sub].start;
+	struct buf *out = &jit->out;
+
+	if (is_leaf(jit)) {
+		for (unsigned r = BPF_REG_6; r <= BPF_REG_9; r++)
+			if (jit->saved_regs & 1 << r)
+				x86_push(out, x86_reg_of(r));
+		return;
+	}
+	push_frame(jit);
 	x86_load(out, WORD, RBP, CHECK(stack_low));
 	x86_lea(out, true, TMP, (struct x86_mem){.base = RBP, .disp = -PROG_STACK_MAX});
 	x86_store(out, WORD, CHECK(stack_low), TMP);
 	x86_alu_rm(out, X86_CMP, true, TMP, CHECK(stack_base));
 	x86_jump_fault(jit, X86_B, RUN_FAULT_DEPTH, start);
+	if (!jit->sub)
+		emit_tail_door(jit);
 	zero_frame(jit);
 	if (jit->has_may_goto)
 		x86_store_imm(out, 4, may_goto_slot(), PROG_MAY_GOTO_MAX);
@@ -147,20 +191,59 @@ void x86_check_prologue(struct jit *jit)
 		enter_boundary(jit);
 }
 
-void x86_check_drop_frame(struct jit *jit)
+static void reset_guards(struct jit *jit)
+{
+	jit_add_fixup(jit, x86_call(&jit->out), JIT_COLD_RESET, JIT_FIX_COLD);
+}
+
+/* Is R10 more than the base of accesses? Then an address in the frame may be anywhere. */
+static bool gives_out_frame(const struct jit *jit)
+{
+	const struct prog_code *code = jit->code;
+	const u32 start = jit->flow.is_crossed ? 0 : code->subs[jit->sub].start;
+	const u32 end = jit->flow.is_crossed || jit->sub + 1 == code->sub_cnt
+				? code->insn_cnt
+				: code->subs[jit->sub + 1].start;
+
+	for (u32 i = start; i < end; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+		const u8 class = BPF_CLASS(insn->code);
+
+		if (!(jit->flow.reads[i] & 1 << BPF_REG_10))
+			continue;
+		if (class == BPF_LDX || class == BPF_ST)
+			continue;
+		if (class == BPF_STX && insn->src_reg != BPF_REG_10)
+			continue;
+		return true;
+	}
+	return false;
+}
+
+/* All but the program's frame. */
+static void pop_frame(struct jit *jit)
 {
 	const u32 len = local_len(jit);
 	struct buf *out = &jit->out;
 
 	if (jit->is_boundary)
 		leave_boundary(jit);
-	x86_alu_mi(out, X86_ADD, WORD, CHECK(stack_low), PROG_STACK_MAX);
-	if (len)
+	if (jit->uses_stack && jit->sub && gives_out_frame(jit))
+		reset_guards(jit);
+	if (len && !is_leaf(jit))
 		x86_alu_ri(out, X86_ADD, true, RSP, (s32)len);
 	for (unsigned r = BPF_REG_9; r >= BPF_REG_6; r--)
 		if (jit->saved_regs & 1 << r)
 			x86_pop(out, x86_reg_of(r));
-	x86_pop(out, RBP);
+	if (!is_leaf(jit))
+		x86_pop(out, RBP);
+}
+
+void x86_check_drop_frame(struct jit *jit)
+{
+	pop_frame(jit);
+	if (!is_leaf(jit))
+		x86_alu_mi(&jit->out, X86_ADD, WORD, CHECK(stack_low), PROG_STACK_MAX);
 }
 
 void x86_check_may_goto(struct jit *jit, const struct bpf_insn *insn, u32 idx)
@@ -194,10 +277,9 @@ void x86_check_entry(struct jit *jit)
 		x86_push(out, kept[i]);
 	x86_alu_ri(out, X86_SUB, true, RSP, ENTRY_LEN);
 	x86_mov_rr(out, true, RUN, RSI);
-	x86_mov_rr(out, true, RDX, RDI);
+	x86_mov_rr(out, true, RSI, RDI);
 	x86_mov_rr(out, true, RDI, RUN);
-	x86_mov_ri(out, RSI, (uintptr_t)jit->guarded);
-	x86_mov_rr(out, true, RCX, RSP);
+	x86_mov_rr(out, true, RDX, RSP);
 	x86_call_address(jit, (const void *)(uintptr_t)jit_checked_begin);
 	x86_mov_rr(out, true, x86_reg_of(BPF_REG_1), RAX);
 	x86_store(out, WORD, STATE(unwind_sp), RSP);
@@ -250,11 +332,6 @@ static void count_insn(struct jit *jit, u32 idx)
 }
 
 /* ---- calls ---- */
-
-static void reset_guards(struct jit *jit)
-{
-	jit_add_fixup(jit, x86_call(&jit->out), JIT_COLD_RESET, JIT_FIX_COLD);
-}
 
 void x86_check_callback(struct jit *jit)
 {
@@ -335,43 +412,100 @@ static void call_checked(struct jit *jit, const struct hlp_proto *proto, u32 idx
 	after_call(jit);
 }
 
-static bool is_arg_known(
-	const struct jit *jit, const struct hlp_proto *proto, u32 i, const struct map *map)
+/* What the argument needs: nothing, a question about len bytes, or C. */
+enum need { NEED_NOTHING, NEED_QUESTION, NEED_C };
+
+static bool is_const(const struct jit *jit, u32 reg, u64 *ret_value)
+{
+	if (!(jit->known_consts & 1 << reg))
+		return false;
+	*ret_value = jit->consts[reg];
+	return true;
+}
+
+static enum need memory_need(const struct jit *jit, u8 reg, u64 len, bool is_write, u32 *ret_len)
+{
+	if (!len || len > SIZE_ASKED_MAX)
+		return NEED_C;
+	*ret_len = (u32)len;
+	return x86_is_known(jit, reg, 0, (u32)len, is_write) ? NEED_NOTHING : NEED_QUESTION;
+}
+
+/* A null pointer to memory goes with a size of 0. */
+static enum need null_need(const struct jit *jit, const struct hlp_proto *proto, u32 i)
+{
+	u64 size;
+
+	if (proto->args[i] & HLP_FIXED_SIZE)
+		return NEED_NOTHING;
+	return i + 1 < HLP_ARG_MAX && is_const(jit, BPF_REG_2 + i, &size) && !size ? NEED_NOTHING
+										   : NEED_C;
+}
+
+static enum need need_of(const struct jit *jit, const struct hlp_proto *proto, u32 i,
+	const struct map *map, u32 *ret_len)
 {
 	const u32 arg = proto->args[i];
 	const bool is_write = arg & (HLP_WRITE | HLP_UNINIT);
 	const u8 reg = (u8)(BPF_REG_1 + i);
+	u64 value;
 
+	if ((arg & HLP_MAYBE_NULL) && is_const(jit, reg, &value) && !value)
+		return HLP_KIND(arg) != HLP_MEM ? NEED_NOTHING : null_need(jit, proto, i);
 	switch (HLP_KIND(arg)) {
-	case HLP_ANYTHING: return true;
+	case HLP_ANYTHING:
+	case HLP_CONST_SIZE_OR_ZERO: return NEED_NOTHING;
+	case HLP_CONST_SIZE: return is_const(jit, reg, &value) && value ? NEED_NOTHING : NEED_C;
 	case HLP_CONST_MAP_PTR:
-		return map && (!proto->maps || (proto->maps >> map->type->type & 1));
-	case HLP_MAP_KEY: return map && x86_is_known(jit, reg, 0, map->key_size, is_write);
-	case HLP_MAP_VALUE: return map && x86_is_known(jit, reg, 0, map->value_size, is_write);
-	default: return false;
+		return map && (!proto->maps || (proto->maps >> map->type->type & 1)) ? NEED_NOTHING
+										     : NEED_C;
+	case HLP_MAP_KEY:
+		return map ? memory_need(jit, reg, map->key_size, is_write, ret_len) : NEED_C;
+	case HLP_MAP_VALUE:
+		return map ? memory_need(jit, reg, map->value_size, is_write, ret_len) : NEED_C;
+	case HLP_MEM:
+		if (arg & HLP_FIXED_SIZE)
+			return memory_need(jit, reg, proto->arg_size[i], is_write, ret_len);
+		if (i + 1 == HLP_ARG_MAX || !is_const(jit, reg + 1u, &value))
+			return NEED_C;
+		return value ? memory_need(jit, reg, value, is_write, ret_len) : NEED_NOTHING;
+	default: return NEED_C;
 	}
 }
 
-/* No argument needs a question, and nothing is called back or moved. */
-static bool is_call_known(const struct jit *jit, const struct hlp_proto *proto)
+/* Can the call be direct, with questions about its arguments before it? Nothing is called back or moved then. */
+static bool can_be_direct(const struct jit *jit, const struct hlp_proto *proto)
 {
 	const struct map *map = x86_known_map(jit);
+	u32 len;
 
 	if (proto->changes_pkt || hlp_takes_func(proto))
 		return false;
 	for (u32 i = 0; i < HLP_ARG_MAX && proto->args[i] != HLP_NONE; i++)
-		if (!is_arg_known(jit, proto, i, map))
+		if (need_of(jit, proto, i, map, &len) == NEED_C)
 			return false;
 	return true;
+}
+
+static void ask_args(struct jit *jit, const struct hlp_proto *proto, u32 idx)
+{
+	const struct map *map = x86_known_map(jit);
+	u32 len = 0;
+
+	for (u32 i = 0; i < HLP_ARG_MAX && proto->args[i] != HLP_NONE; i++)
+		if (need_of(jit, proto, i, map, &len) == NEED_QUESTION)
+			x86_ask(jit, idx, (u8)(BPF_REG_1 + i), len,
+				proto->args[i] & (HLP_WRITE | HLP_UNINIT));
 }
 
 static void call_proto(struct jit *jit, const struct hlp_proto *proto, u32 idx, bool is_helper)
 {
 	struct buf *out = &jit->out;
 
-	if (!is_call_known(jit, proto)) {
+	if (!can_be_direct(jit, proto)) {
 		call_checked(jit, proto, idx);
 	} else {
+		ask_args(jit, proto, idx);
 		x86_store(out, WORD, CHECK(left), LEFT);
 		if (!is_helper || !(jit->features & JIT_FUSE) || !x86_inline_helper(jit, proto)) {
 			x86_mov_rr(out, true, R9, RUN);
@@ -392,15 +526,56 @@ static void go_on_in(struct jit *jit, u32 idx)
 	none = x86_jcc(out, X86_E);
 	x86_mov_rr(out, true, TMP2, RAX);
 	x86_load(out, WORD, x86_reg_of(BPF_REG_1), CHECK(ctx));
-	x86_mov_ri(out, RAX, JIT_SCRAMBLED);
-	x86_check_drop_frame(jit);
-	x86_jmp_reg(out, TMP2);
+	x86_mov_rr(out, true, RAX, TMP2); /* others are lost */
+	pop_frame(jit);
+	x86_jmp_reg(out, RAX);
 	x86_patch(out, none, (u32)out->len);
 	scramble(jit, idx, BPF_REG_0);
 }
 
-static void tail_call(struct jit *jit, u32 idx)
+/* The array is known and the context is the program's own: as tail_target() in checked.c, without C. */
+static void tail_call_known(struct jit *jit, const struct map *map, u32 idx)
 {
+	const struct map_progs *array = container_of(map, const struct map_progs, map);
+	struct buf *out = &jit->out;
+	u32 past_end, too_many, empty;
+
+	x86_alu_rm(out, X86_CMP, true, x86_reg_of(BPF_REG_1), CHECK(ctx));
+	x86_jump_fault(jit, X86_NE, RUN_FAULT_ACCESS, idx);
+	x86_mov_rr(out, false, RDX, RDX);
+	x86_alu_ri(out, X86_CMP, true, RDX, (s32)map->max_entries);
+	past_end = x86_jcc(out, X86_AE);
+	x86_mov_ri(out, TMP, (uintptr_t)array->progs);
+	x86_load(out, WORD, TMP2, (struct x86_mem){.base = TMP, .index = RDX, .scale = WORD});
+	x86_test_rr(out, true, TMP2, TMP2);
+	empty = x86_jcc(out, X86_E);
+	x86_load(out, 4, TMP, STATE(tail_calls));
+	x86_alu_ri(out, X86_CMP, false, TMP, TAIL_CALL_MAX);
+	too_many = x86_jcc(out, X86_AE);
+	x86_alu_mi(out, X86_CMP, WORD,
+		(struct x86_mem){.base = TMP2, .disp = offsetof(struct prog, image.guarded)}, 0);
+	x86_jump_fault(jit, X86_E, RUN_FAULT_CALL, idx);
+	x86_alu_ri(out, X86_ADD, false, TMP, 1);
+	x86_store(out, 4, STATE(tail_calls), TMP);
+	x86_store(out, WORD, STATE(prog), TMP2);
+	x86_load(out, WORD, TMP2,
+		(struct x86_mem){.base = TMP2, .disp = offsetof(struct prog, image.func0)});
+	pop_frame(jit);
+	x86_jmp_reg(out, TMP2);
+	x86_patch(out, past_end, (u32)out->len);
+	x86_patch(out, too_many, (u32)out->len);
+	x86_patch(out, empty, (u32)out->len);
+	scramble(jit, idx, BPF_REG_0);
+}
+
+static void tail_call(struct jit *jit, const struct hlp_proto *proto, u32 idx)
+{
+	const struct map *map = x86_known_map_in(jit, BPF_REG_2);
+
+	if (map && proto->maps >> map->type->type & 1 && map->max_entries <= INT32_MAX) {
+		tail_call_known(jit, map, idx);
+		return;
+	}
 	before_call(jit, idx);
 	x86_mov_rr(&jit->out, true, R9, RUN);
 	x86_call_address(jit, (const void *)(uintptr_t)jit_checked_tail);
@@ -432,7 +607,6 @@ void x86_check_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		call_register(jit, insn->dst_reg, idx);
 	} else if (insn->src_reg == BPF_PSEUDO_CALL) {
 		jit_add_fixup(jit, x86_call(&jit->out), idx + 1 + (u32)insn->imm, JIT_FIX_CALL);
-		reset_guards(jit);
 	} else if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
 		kfunc = jit_kfunc(jit, insn->imm);
 		if (!kfunc)
@@ -446,7 +620,7 @@ void x86_check_call(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 		if (!proto || insn->src_reg)
 			x86_fault(jit, RUN_FAULT_CALL, idx);
 		else if (insn->imm == BPF_FUNC_tail_call)
-			tail_call(jit, idx);
+			tail_call(jit, proto, idx);
 		else
 			call_proto(jit, proto, idx, true);
 	}
@@ -480,17 +654,22 @@ void x86_check_packet(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 
 /* ---- instructions ---- */
 
-/* The map in R1, if it is one of the program's: unverified code can load any number. */
-const struct map *x86_known_map(const struct jit *jit)
+/* The map in reg, if it is one of the program's: unverified code can load any number. */
+const struct map *x86_known_map_in(const struct jit *jit, u32 reg)
 {
 	const struct prog *prog = jit->guarded->prog;
 
-	if (!(jit->known_maps & 1 << BPF_REG_1))
+	if (!(jit->known_maps & 1 << reg))
 		return NULL;
 	for (u32 i = 0; i < prog->map_cnt; i++)
-		if (prog->maps[i] == jit->maps[BPF_REG_1])
+		if (prog->maps[i] == jit->maps[reg])
 			return prog->maps[i];
 	return NULL;
+}
+
+const struct map *x86_known_map(const struct jit *jit)
+{
+	return x86_known_map_in(jit, BPF_REG_1);
 }
 
 /* It uses TMP3, where the budget is. */
@@ -551,7 +730,7 @@ u32 x86_check_insn(struct jit *jit, u32 idx, u32 (*emit)(struct jit *jit, u32 id
 	u32 len;
 
 	if (jit->flow.is_target[idx])
-		x86_forget_facts(jit);
+		x86_forget_facts(jit, idx == jit->code->subs[jit->sub].start);
 	map = x86_known_map(jit);
 	memcpy(maps, jit->maps, sizeof(maps));
 	memcpy(consts, jit->consts, sizeof(consts));
@@ -590,7 +769,10 @@ u32 x86_check_insn(struct jit *jit, u32 idx, u32 (*emit)(struct jit *jit, u32 id
 
 void x86_fault(struct jit *jit, enum run_fault_kind kind, u32 idx)
 {
-	const struct jit_site site = {.kind = JIT_SITE_FAULT, .fault = kind, .insn_idx = idx};
+	const struct jit_site site = {.kind = JIT_SITE_FAULT,
+		.fault = kind,
+		.insn_idx = idx,
+		.off = jit->code->insns[idx].imm};
 	u32 num = 0;
 
 	if (x86_add_site(jit, site, &num))
@@ -606,12 +788,17 @@ static void emit_ask(struct jit *jit)
 
 	for (u32 i = 0; i < ARRAY_SIZE(regs); i++)
 		x86_push(out, regs[i]);
+	x86_mov_rr(out, true, RAX, RSP); /* a leaf is not aligned */
+	x86_alu_ri(out, X86_AND, true, RSP, -16);
+	x86_push(out, RAX);
+	x86_push(out, RAX);
 	x86_mov_rr(out, true, RDI, RUN);
 	x86_mov_rr(out, true, RSI, TMP);
 	x86_mov_rr(out, false, RDX, TMP2);
 	x86_mov_ri(out, RCX, (uintptr_t)jit->guarded);
 	x86_call_address(jit, (const void *)(uintptr_t)jit_checked_access);
 	x86_movzx_rr(out, 1, TMP, RAX);
+	x86_pop(out, RSP);
 	for (u32 i = ARRAY_SIZE(regs); i-- > 0;)
 		x86_pop(out, regs[i]);
 	x86_test_rr(out, false, TMP, TMP);
@@ -625,6 +812,7 @@ static void emit_fault(struct jit *jit)
 {
 	struct buf *out = &jit->out;
 
+	x86_alu_ri(out, X86_AND, true, RSP, -16);
 	x86_mov_rr(out, true, RDI, RUN);
 	x86_mov_rr(out, true, RSI, TMP);
 	x86_mov_rr(out, false, RDX, TMP2);

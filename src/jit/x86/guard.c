@@ -5,7 +5,8 @@
  * that was compared with 0, and a value at a constant address. What a register holds is followed along straight
  * code and forgotten where a jump arrives.
  * The question is a comparison with a guard (jit/checked.h); a guard belongs to the register that a pointer was
- * first seen in, so that copies share it. It decides speed alone: any guard may be asked about any address.
+ * first seen in, so that copies share it, also behind jumps as the text goes on. It decides speed alone: any guard may
+ * be asked about any address.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,11 +17,15 @@
 
 enum { GROUP_LOOK = 64, GROUP_MAX = 32, SPAN_MAX = 2048 };
 
-void x86_forget_facts(struct jit *jit)
+void x86_forget_facts(struct jit *jit, bool is_start)
 {
-	for (u32 reg = 0; reg < ISA_REG_CNT; reg++)
-		jit->facts[reg] = (struct jit_fact){.guard = (u8)reg};
-	jit->facts[BPF_REG_10].kind = JIT_FACT_STACK;
+	for (u32 reg = 0; reg < ISA_REG_CNT; reg++) {
+		jit->facts[reg].kind = JIT_FACT_NONE;
+		jit->facts[reg].is_there = false;
+		if (is_start)
+			jit->facts[reg].guard = reg == BPF_REG_1 ? RUN_GUARD_CTX : (u8)reg;
+	}
+	jit->facts[BPF_REG_10] = (struct jit_fact){.kind = JIT_FACT_STACK, .guard = BPF_REG_10};
 }
 
 static bool is_mem(const struct bpf_insn *insn)
@@ -190,6 +195,29 @@ void x86_guard(struct jit *jit, u32 idx)
 	site.guard = (u8)(jit->facts[site.base].guard + (site.is_write ? RUN_GUARD_WRITE : 0));
 	site.member = jit->guarded->member_cnt;
 	site.member_cnt = group(jit, idx, &site);
+	jit->guarded->used_guards |= 1u << site.guard;
+	if (!x86_add_site(jit, site, &num))
+		return;
+	ask_guard(jit, &site, num);
+	jit->guarded->sites[num].resume = (u32)jit->out.len;
+}
+
+void x86_ask(struct jit *jit, u32 idx, u8 reg, u32 len, bool is_write)
+{
+	struct jit_site site = {.kind = JIT_SITE_ACCESS,
+		.base = reg,
+		.guard = (u8)(jit->facts[reg].guard + (is_write ? RUN_GUARD_WRITE : 0)),
+		.is_write = is_write,
+		.insn_idx = idx,
+		.len = len,
+		.member = jit->guarded->member_cnt,
+		.member_cnt = 1};
+	u32 num = 0;
+
+	if (jit_add_member(jit->guarded, (struct jit_member){idx, 0, len})) {
+		jit->err = -ENOMEM;
+		return;
+	}
 	jit->guarded->used_guards |= 1u << site.guard;
 	if (!x86_add_site(jit, site, &num))
 		return;
