@@ -51,6 +51,28 @@ static s64 call_helper(u32 id, const u64 args[5], struct run *run)
 	return (s64)hlp_table[id]->fn(args[0], args[1], args[2], args[3], args[4], run);
 }
 
+/* The verifier's table of kernel functions, which has all of Linux's. */
+static const struct {
+	const char *name;
+	u32 flags;
+} linux_kfuncs[] = {
+#define KFUNC(name, hooks, flags) {#name, flags},
+#include "verifier/kfuncs.def"
+};
+
+static void flags_are_those_that_the_verifier_knows(void **state)
+{
+	for (u32 i = 0; i < hlp_kfunc_cnt; i++) {
+		u32 at = 0;
+
+		while (at < ARRAY_SIZE(linux_kfuncs) &&
+			strcmp(linux_kfuncs[at].name, hlp_kfuncs[i]->proto.name))
+			at++;
+		assert_true(at < ARRAY_SIZE(linux_kfuncs));
+		assert_int_equal(hlp_kfuncs[i]->flags, linux_kfuncs[at].flags);
+	}
+}
+
 static void every_row_has_a_function_a_release_and_words(void **state)
 {
 	for (u32 i = 0; i < hlp_kfunc_cnt; i++) {
@@ -336,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_has_a_function_a_release_and_words),
+		cmocka_unit_test(flags_are_those_that_the_verifier_knows),
 		cmocka_unit_test(numbers_count_from_start_to_before_end),
 		cmocka_unit_test(bits_that_are_set_come_in_order),
 		cmocka_unit_test(strings_are_read_only_as_far_as_they_are_there),

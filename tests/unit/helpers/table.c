@@ -119,6 +119,8 @@ static void absent_helpers_return_no_object(void **state)
 		u32 kind = HLP_KIND(proto->ret);
 
 		assert_int_not_equal(proto->doc[0], 0);
+		if (!proto->fn)
+			assert_non_null(proto->why);
 		if (!proto->fn || !proto->why || kind == HLP_RET_INTEGER)
 			continue;
 		assert_true(proto->ret & HLP_MAYBE_NULL);
