@@ -65,7 +65,7 @@ void mem_free(void *p)
 }
 
 /* What is longer than a huge page is made of them, where the system has any. */
-static size_t whole_pages(size_t len)
+size_t mem_pages_len(size_t len)
 {
 	return len < HUGE_LEN || len > SIZE_MAX - HUGE_LEN ? len : ROUND_UP(len, (size_t)HUGE_LEN);
 }
@@ -77,7 +77,7 @@ void *mem_pages(size_t len, bool lazy)
 
 	if (fails_now())
 		return NULL;
-	len = whole_pages(len);
+	len = mem_pages_len(len);
 	p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
@@ -89,7 +89,7 @@ void *mem_pages(size_t len, bool lazy)
 void mem_pages_free(void *p, size_t len)
 {
 	if (p)
-		munmap(p, whole_pages(len));
+		munmap(p, mem_pages_len(len));
 }
 
 void mem_pages_drop(void *p, size_t len)

@@ -22,6 +22,8 @@ void mem_free(void *p);
  * against the memory there is until then. Long ones are of huge pages where the system has them: programs
  * look at map memory all over, and each page needs an entry in the processor's tables. NULL when there is no memory or address space; len > 0. */
 void *mem_pages(size_t len, bool lazy);
+/* How long a mapping mem_pages makes of that; mem_pages_free undoes any of this length. */
+size_t mem_pages_len(size_t len);
 /* p may be NULL; len as it was asked for. */
 void mem_pages_free(void *p, size_t len);
 /* The whole pages in there read as zeros from now on and cost nothing until they are written. */

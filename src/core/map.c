@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "btf/fields.h"
 #include "core/inst.h"
+#include "core/store.h"
 
 static struct map *to_map(struct obj *obj)
 {
@@ -90,9 +91,11 @@ static void free_map(struct obj *obj)
 	struct obj *btf = map->btf;
 	struct map *inner = map->inner;
 	struct btf_fields *fields = map->fields;
+	struct map_store *store = map->store;
 
 	release_values(map, ~0U);
 	map->ops->free(map);
+	map_store_free(store);
 	btf_fields_free(fields);
 	obj_put(btf);
 	map_inner_free(inner);
@@ -101,6 +104,22 @@ static void free_map(struct obj *obj)
 static const struct obj_ops map_obj_ops = {
 	.free = free_map,
 };
+
+/* From here on the map frees the store; if it cannot, the caller still does. */
+static int take_store(struct map *map, struct map_store *store)
+{
+	int err;
+
+	map->store = store;
+	err = store && store->is_old ? map->ops->recover(map) : 0;
+	if (err) {
+		map->ops->free(map);
+		return err;
+	}
+	if (store && store->is_old)
+		map->is_frozen = store->head->is_frozen;
+	return 0;
+}
 
 int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map)
 {
@@ -116,7 +135,7 @@ int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map
 	err = type->ops->check(inst, attr);
 	if (err)
 		return err;
-	if (attr->flags & ~type->flags_ok)
+	if (attr->flags & ~type->flags_ok || (attr->store && !type->ops->recover))
 		return -EINVAL;
 	err = type->ops->alloc(inst, attr, &map);
 	if (err)
@@ -133,8 +152,10 @@ int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map
 	map->numa_node = attr->numa_node;
 	map->extra = attr->extra;
 	memcpy(map->name, attr->name, sizeof(map->name));
-	*ret_map = map;
-	return 0;
+	err = take_store(map, attr->store);
+	if (!err)
+		*ret_map = map;
+	return err;
 }
 
 u32 map_user_value_len(const struct map *map)

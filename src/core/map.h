@@ -21,6 +21,7 @@ struct btf_field;
 struct btf_fields;
 struct arena;
 struct ring;
+struct map_store;
 
 enum {
 	MAP_NAME_LEN = BPF_OBJ_NAME_LEN,
@@ -40,6 +41,7 @@ struct map_attr {
 	int inner_fd; /* maps of maps: the caller's descriptor of a map like the inner ones */
 	const struct map_fds *fds; /* looks it up; NULL where nobody can */
 	u32 btf_key_type_id, btf_value_type_id, btf_vmlinux_value_type_id;
+	struct map_store *store; /* where the map's memory is; NULL: in this process alone */
 };
 
 /* How ops find what descriptors of the caller name: layer sys knows the caller. */
@@ -163,6 +165,9 @@ struct map_ops {
 	 * special fields have it. */
 	void (*each_value)(
 		struct map *map, void (*fn)(struct map *map, void *value, void *arg), void *arg);
+	/* The memory is what another process left in a file: makes all else fit it again. -EINVAL: no map
+	 * could have left that; -ENOMEM. NULL: maps of the type are never in files. */
+	int (*recover)(struct map *map);
 	/* Bytes of memory charged, as shown by fdinfo's memlock. */
 	u64 (*mem_usage)(const struct map *map);
 };
@@ -196,7 +201,8 @@ struct map {
 	/* Members of a value that only the engine may touch (locks, timers, kptrs, roots: btf/fields.h), by
 	 * offset; the types they name are of btf. Owned; NULL: none. */
 	struct btf_fields *fields;
-	int mem_fd; /* memfd behind the values of a BPF_F_MMAPABLE map, else -1 */
+	struct map_store *store; /* the file behind the map's memory; NULL without */
+	int mem_fd;		 /* memfd behind the values of a BPF_F_MMAPABLE map, else -1 */
 	/* Maps of maps: what inner maps are like (type, ops, sizes, flags, BTF), not an object; else NULL.
 	 * lookup gives the inner struct map, which lives until every run that found it has ended. */
 	struct map *inner;

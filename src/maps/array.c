@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "core/store.h"
 #include "maps/maps.h"
 #include "maps/value.h"
 
@@ -73,6 +74,11 @@ int map_array_next_key(struct map *map, const void *key, void *ret_next)
 	return 0;
 }
 
+int map_array_recover(struct map *map)
+{
+	return 0;
+}
+
 bool map_array_meta_equal(const struct map *meta, const struct map *map)
 {
 	return map_meta_equal(meta, map) &&
@@ -122,7 +128,7 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 		array->len = ROUND_UP(array->len, PAGE_LEN);
 		err = map_memfd(array->len, &array->map.mem_fd, &array->values);
 	} else {
-		array->values = mem_pages(array->len, false);
+		array->values = map_store_pages(attr->store, array->len, false);
 		err = array->values ? 0 : -ENOMEM;
 	}
 	if (err) {
@@ -165,7 +171,10 @@ static int copy_in(struct map *map, const void *key, const void *value, u64 flag
 		err = map_array_update_check(map, index, flags);
 	if (err)
 		return err;
-	map_value_put(map, value_at(map, index), value, lock);
+	if (unlikely(map->store) && map->value_size > 8)
+		map_store_put(map->store, value_at(map, index), value, map->value_size, 1, 0);
+	else
+		map_value_put(map, value_at(map, index), value, lock);
 	map_value_release(map, value_at(map, index));
 	return 0;
 }
@@ -224,6 +233,7 @@ const struct map_ops map_array_ops = {
 	.check = check,
 	.alloc = alloc,
 	.free = free_map,
+	.recover = map_array_recover,
 	.lookup = lookup,
 	.update = update,
 	.remove = map_array_remove,

@@ -16,6 +16,8 @@ int map_array_update_check(const struct map *map, u32 index, u64 flags);
 int map_array_remove(struct map *map, const void *key);
 int map_array_next_key(struct map *map, const void *key, void *ret_next);
 /* As map_meta_equal, and as many entries unless BPF_F_INNER_MAP lets them differ. */
+/* Values in a file need nothing. */
+int map_array_recover(struct map *map);
 bool map_array_meta_equal(const struct map *meta, const struct map *map);
 
 #endif

@@ -69,8 +69,8 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 	table.flags |= BPF_F_NO_PREALLOC;
 	err = map_table_init(&storage->table, inst, &table, room);
 	if (!err && is_percpu(attr)) {
-		err = map_percpu_init(&storage->values, inst->cpu_cnt, storage->table.slot_cnt,
-			attr->value_size, true);
+		err = map_percpu_init(
+			&storage->values, attr, inst->cpu_cnt, storage->table.slot_cnt, true);
 		if (err)
 			map_table_done(&storage->table);
 	}

@@ -62,6 +62,11 @@ static void free_map(struct map *map)
 	mem_free(hash);
 }
 
+static int recover(struct map *map)
+{
+	return map_table_recover(&to_hash(map)->table);
+}
+
 static void *lookup(struct map *map, const void *key, u32 cpu)
 {
 	struct map_table *table = &to_hash(map)->table;
@@ -241,6 +246,7 @@ const struct map_ops map_hash_ops = {
 	.check = check,
 	.alloc = alloc,
 	.free = free_map,
+	.recover = recover,
 	.lookup = lookup,
 	.lookup_fn = lookup_fn,
 	.update = update,

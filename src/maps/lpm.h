@@ -23,7 +23,7 @@
  * 3. What a slot says is what a walk over the covered nodes says: a walk may take the table or the children.
  * 4. A table has at least a node with children in its range for eight slots, its own included; with half as many as
  *    slots it grows. So tables cost memory in proportion to nodes, and a change costs, spread over many, little.
- * 5. Numbers instead of pointers: node 0 is none; a node's words and its value's room never move.
+ * 5. Numbers instead of pointers: node 0 is none, and its first child the root; a node's words and its value's room never move.
  *
  * Concurrency. Changes happen under `lock`. Lookups take none: whatever leaves the trie (node or table) stays as
  * it was until LPM_LIMBO others have left, and then `seq` moves, before anything of it is used again. A lookup
@@ -82,7 +82,6 @@ struct lpm {
 	u32 data_size, word_cnt; /* of a key, without the prefix length; 0 words: short */
 	u32 lock;
 	u32 seq;
-	u32 root;
 	u32 entry_cnt;
 	u32 spare_room;
 	u32 fresh;     /* nodes from here on were never used */
@@ -109,6 +108,11 @@ struct lpm_path {
 static inline struct lpm_node *lpm_node(const struct lpm *lpm, u32 num)
 {
 	return (struct lpm_node *)(lpm->nodes + (u64)num * lpm->node_len);
+}
+
+static inline u32 *lpm_root(const struct lpm *lpm)
+{
+	return &lpm_node(lpm, 0)->child[0];
 }
 
 static inline u64 lpm_load(const u64 *word)
@@ -180,7 +184,12 @@ bool lpm_take_table(struct lpm *lpm, u32 bits, u32 *ret_unit);
 /* A node (bits 0) or table that no link, slot or head names any more. */
 void lpm_leave(struct lpm *lpm, u32 num, u32 bits);
 
-/* lpm_table.c. depth: how many nodes of the path are meant, from the root on.
+/* lpm_recover.c: map_ops.recover */
+int lpm_recover(struct map *map);
+
+/* lpm_table.c: tables for nodes that have none, after making. */
+void lpm_settle_all(struct lpm *lpm);
+/* depth: how many nodes of the path are meant, from the root on.
  * What hangs below the last of them changed at a node of length len with these words: slots say so. */
 void lpm_refresh(
 	struct lpm *lpm, const struct lpm_path *path, u32 depth, const u64 *words, u32 len);

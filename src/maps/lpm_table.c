@@ -270,6 +270,25 @@ void lpm_grow(struct lpm *lpm, const struct lpm_path *path, u32 top)
 	}
 }
 
+static void settle_below(struct lpm *lpm, u32 num, u32 end)
+{
+	const struct lpm_node *node = lpm_node(lpm, num);
+
+	if (!num)
+		return;
+	if (lpm_len(node->head) >= end) {
+		settle(lpm, num);
+		end = lpm_end(node->head);
+	}
+	settle_below(lpm, node->child[0], end);
+	settle_below(lpm, node->child[1], end);
+}
+
+void lpm_settle_all(struct lpm *lpm)
+{
+	settle_below(lpm, *lpm_root(lpm), 0);
+}
+
 void lpm_shrink(struct lpm *lpm, u32 num)
 {
 	struct lpm_node *node = lpm_node(lpm, num);

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "core/inst.h"
+#include "core/store.h"
 #include "maps/lpm.h"
 #include "maps/maps.h"
 
@@ -69,7 +70,7 @@ static void free_map(struct map *map)
 	mem_free(lpm);
 }
 
-/* Lengths of all there can ever be: node 0 is none, one room is the spare. */
+/* Lengths of all there can ever be: node 0 is none and holds the link to the root, one room is the spare. */
 static void measure(struct lpm *lpm, const struct map_attr *attr)
 {
 	u64 nodes = (u64)attr->max_entries * NODES_AN_ENTRY + LPM_LIMBO + 2;
@@ -93,7 +94,7 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 	if (!lpm)
 		return -ENOMEM;
 	measure(lpm, attr);
-	lpm->nodes = mem_pages(lpm->nodes_len, true);
+	lpm->nodes = map_store_pages(attr->store, lpm->nodes_len, true);
 	lpm->slots = mem_pages(lpm->slots_len, true);
 	lpm->units = mem_pages(lpm->units_len, true);
 	if (!lpm->nodes || !lpm->slots || !lpm->units) {
@@ -174,7 +175,7 @@ static inline __attribute__((always_inline)) bool begins(const struct lpm *lpm,
 static inline __attribute__((always_inline)) bool walk(
 	const struct lpm *lpm, const struct lpm_key *key, u32 *ret_num, enum width width)
 {
-	u32 num = map_load(&lpm->root), found = 0, len, best;
+	u32 num = map_load(lpm_root(lpm)), found = 0, len, best;
 	const struct lpm_node *node;
 	s32 last_len = -1;
 	u64 head, slot;
@@ -319,7 +320,7 @@ static u32 *link_below(struct lpm *lpm, const struct lpm_path *path, u32 cnt, co
 	struct lpm_node *node;
 
 	if (!cnt)
-		return &lpm->root;
+		return lpm_root(lpm);
 	node = lpm_node(lpm, path->nums[cnt - 1]);
 	return &node->child[lpm_bit(words, lpm_len(node->head))];
 }
@@ -327,7 +328,7 @@ static u32 *link_below(struct lpm *lpm, const struct lpm_path *path, u32 cnt, co
 static inline __attribute__((always_inline)) u32 *descend_width(struct lpm *lpm,
 	const struct lpm_key *key, struct lpm_path *ret_path, u32 *ret_matched, bool is_short)
 {
-	u32 *link = &lpm->root, cnt = 0, table_cnt = 0, matched = 0;
+	u32 *link = lpm_root(lpm), cnt = 0, table_cnt = 0, matched = 0;
 	const u64 first = key->words[0];
 
 	while (*link) {
@@ -608,7 +609,7 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 		path.nums[path.cnt++] = num;
 		num = next_after(lpm, &path);
 	} else {
-		num = leftmost(lpm, lpm->root);
+		num = leftmost(lpm, *lpm_root(lpm));
 	}
 	if (num)
 		give_key(lpm, num, ret_next);
@@ -663,6 +664,7 @@ const struct map_ops map_lpm_trie_ops = {
 	.check = check,
 	.alloc = alloc,
 	.free = free_map,
+	.recover = lpm_recover,
 	.lookup = lookup,
 	.lookup_fn = lookup_fn,
 	.update = update,

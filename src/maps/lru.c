@@ -155,3 +155,23 @@ void map_lru_give(struct map_lru *lru, u32 num)
 	map_table_push(&lru->table, num);
 	__atomic_sub_fetch(&lru->lists[list].cnt, 1, __ATOMIC_RELAXED);
 }
+
+int map_lru_recover(struct map_lru *lru)
+{
+	const struct map_table *table = &lru->table;
+	int err = map_table_recover(&lru->table);
+
+	for (u32 i = 0; !err && i <= table->bucket_mask; i++) {
+		u32 num = table->buckets[i].head;
+
+		for (; num; num = map_table_slot(table, num)->next) {
+			u32 list = map_lru_mark(table, num)->list;
+
+			if (list >= lru->list_cnt ||
+				lru->lists[list].cnt == lru->lists[list].cnt_max)
+				return -EINVAL;
+			lru->lists[list].cnt++;
+		}
+	}
+	return err;
+}

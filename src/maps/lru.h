@@ -56,6 +56,8 @@ static inline void map_lru_touch(const struct map_table *table, u32 num)
 /* room: bytes of a value in the slot. -E2BIG, -ENOMEM. */
 int map_lru_init(struct map_lru *lru, struct skep *inst, const struct map_attr *attr, u32 room);
 void map_lru_done(struct map_lru *lru);
+/* map_ops.recover */
+int map_lru_recover(struct map_lru *lru);
 /* The number of entries that Linux makes of max_entries: a multiple of the CPUs where each has a list. */
 u32 map_lru_entries(const struct skep *inst, const struct map_attr *attr);
 /* A slot for a new entry, counted, with its mark; another entry may go for it. 0: none could. */

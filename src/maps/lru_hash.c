@@ -70,8 +70,8 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 	if (err)
 		goto free_hash;
 	if (is_percpu)
-		err = map_percpu_init(&hash->values, inst->cpu_cnt, hash->lru.table.slot_cnt,
-			attr->value_size, false);
+		err = map_percpu_init(
+			&hash->values, attr, inst->cpu_cnt, hash->lru.table.slot_cnt, false);
 	if (err)
 		goto done_lru;
 	hash->map.mem_fd = -1;
@@ -93,6 +93,11 @@ static void free_map(struct map *map)
 		map_percpu_done(&hash->values);
 	map_lru_done(&hash->lru);
 	mem_free(hash);
+}
+
+static int recover(struct map *map)
+{
+	return map_lru_recover(&to_hash(map)->lru);
 }
 
 static void *lookup(struct map *map, const void *key, u32 cpu)
@@ -321,6 +326,7 @@ const struct map_ops map_lru_hash_ops = {
 	.check = check,
 	.alloc = alloc,
 	.free = free_map,
+	.recover = recover,
 	.lookup = lookup,
 	.update = update,
 	.remove = remove_key,
@@ -340,6 +346,7 @@ const struct map_ops map_lru_percpu_hash_ops = {
 	.check = check,
 	.alloc = alloc,
 	.free = free_map,
+	.recover = recover,
 	.lookup = lookup_percpu,
 	.update = update_percpu,
 	.remove = remove_key,

@@ -6,14 +6,16 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "core/store.h"
 #include "maps/maps.h"
 #include "maps/value.h"
 
-int map_percpu_init(struct map_percpu *values, u32 cpu_cnt, u32 cnt, u32 value_size, bool lazy)
+int map_percpu_init(
+	struct map_percpu *values, const struct map_attr *attr, u32 cpu_cnt, u32 cnt, bool lazy)
 {
-	u32 stride = ROUND_UP(value_size, 8);
+	u32 stride = ROUND_UP(attr->value_size, 8);
 	u64 cpu_len = ROUND_UP((u64)cnt * stride, MAP_CACHE_LINE);
-	u8 *mem = mem_pages(cpu_len * cpu_cnt, lazy);
+	u8 *mem = map_store_pages(attr->store, cpu_len * cpu_cnt, lazy);
 
 	if (!mem)
 		return -ENOMEM;
@@ -40,7 +42,11 @@ void map_percpu_put(struct map *map, struct map_percpu *values, u32 num, u32 cpu
 		if (other != cpu)
 			map_zero(map_percpu_value(values, num, other), map->value_size);
 	}
-	map_value_put(map, map_percpu_value(values, num, cpu), value, 0);
+	if (unlikely(map->store) && map->value_size > 8 && !others_zero)
+		map_store_put(map->store, map_percpu_value(values, num, cpu), value,
+			map->value_size, 1, 0);
+	else
+		map_value_put(map, map_percpu_value(values, num, cpu), value, 0);
 	map_value_release(map, map_percpu_value(values, num, cpu));
 }
 
@@ -49,6 +55,11 @@ void map_percpu_put_all(struct map *map, struct map_percpu *values, u32 num, con
 {
 	const u8 *src = value;
 
+	if (unlikely(map->store)) {
+		map_store_put(map->store, map_percpu_value(values, num, 0), value,
+			values->value_stride, values->cpu_cnt, values->cpu_len);
+		return;
+	}
 	for (u32 cpu = 0; cpu < values->cpu_cnt; cpu++, src += values->value_stride) {
 		void *to = map_percpu_value(values, num, cpu);
 

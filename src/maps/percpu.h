@@ -18,7 +18,8 @@ struct map_percpu {
 };
 
 /* -ENOMEM. */
-int map_percpu_init(struct map_percpu *values, u32 cpu_cnt, u32 cnt, u32 value_size, bool lazy);
+int map_percpu_init(
+	struct map_percpu *values, const struct map_attr *attr, u32 cpu_cnt, u32 cnt, bool lazy);
 void map_percpu_done(struct map_percpu *values);
 
 static inline void *map_percpu_value(const struct map_percpu *values, u32 num, u32 cpu)

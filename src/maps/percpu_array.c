@@ -31,8 +31,7 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 
 	if (!array)
 		return -ENOMEM;
-	err = map_percpu_init(
-		&array->values, inst->cpu_cnt, attr->max_entries, attr->value_size, false);
+	err = map_percpu_init(&array->values, attr, inst->cpu_cnt, attr->max_entries, false);
 	if (err) {
 		mem_free(array);
 		return err;
@@ -112,6 +111,7 @@ const struct map_ops map_percpu_array_ops = {
 	.check = check,
 	.alloc = alloc,
 	.free = free_map,
+	.recover = map_array_recover,
 	.lookup = lookup,
 	.update = update,
 	.remove = map_array_remove,

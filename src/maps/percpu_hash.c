@@ -49,7 +49,7 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 	err = map_table_init(&hash->table, inst, attr, 0);
 	if (err)
 		goto free_hash;
-	err = map_percpu_init(&hash->values, inst->cpu_cnt, hash->table.slot_cnt, attr->value_size,
+	err = map_percpu_init(&hash->values, attr, inst->cpu_cnt, hash->table.slot_cnt,
 		attr->flags & BPF_F_NO_PREALLOC);
 	if (err)
 		goto done_table;
@@ -70,6 +70,11 @@ static void free_map(struct map *map)
 	map_percpu_done(&hash->values);
 	map_table_done(&hash->table);
 	mem_free(hash);
+}
+
+static int recover(struct map *map)
+{
+	return map_table_recover(&to_hash(map)->table);
 }
 
 static void *lookup(struct map *map, const void *key, u32 cpu)
@@ -195,6 +200,7 @@ const struct map_ops map_percpu_hash_ops = {
 	.check = check,
 	.alloc = alloc,
 	.free = free_map,
+	.recover = recover,
 	.lookup = lookup,
 	.update = update,
 	.remove = remove_key,

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "core/inst.h"
+#include "core/store.h"
 #include "maps/maps.h"
 
 enum {
@@ -52,7 +53,7 @@ int map_table_init(
 	free_len = ROUND_UP((u64)table->slot_cnt * sizeof(u32), MAP_CACHE_LINE);
 	table->mem_len = buckets_len + slots_len + free_len +
 			 ((u64)inst->cpu_cnt + 1) * MAP_CACHE_LINE;
-	table->mem = mem_pages(table->mem_len, attr->flags & BPF_F_NO_PREALLOC);
+	table->mem = map_store_pages(attr->store, table->mem_len, attr->flags & BPF_F_NO_PREALLOC);
 	if (!table->mem)
 		return -ENOMEM;
 	table->buckets = (struct map_bucket *)table->mem;
@@ -61,6 +62,10 @@ int map_table_init(
 	table->spares = table->slots + slots_len + free_len;
 	if (!(attr->flags & BPF_F_ZERO_SEED))
 		table->seed = (u64)inst_random(inst) << 32 | inst_random(inst);
+	if (attr->store && attr->store->is_old)
+		table->seed = attr->store->head->seed;
+	else if (attr->store)
+		attr->store->head->seed = table->seed;
 	return 0;
 }
 

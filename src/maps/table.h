@@ -72,6 +72,8 @@ struct map_table {
 int map_table_init(
 	struct map_table *table, struct skep *inst, const struct map_attr *attr, u32 room);
 void map_table_done(struct map_table *table);
+/* map_ops.recover: what is in chains is in the map; all other slots are free. */
+int map_table_recover(struct map_table *table);
 
 /* Where a key belongs: the bucket's number and what a slot of it holds as hash. */
 struct map_place {

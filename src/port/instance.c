@@ -23,6 +23,7 @@
 #include "port/serve.h"
 #include "port/text.h"
 #include "sys/inst.h"
+#include "sys/state.h"
 
 enum {
 	STEP_MS = 1000,
@@ -163,6 +164,17 @@ static int open_log(const struct port_place *place)
 	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
+static int open_state(struct daemon *d, const char *dir, struct port_text *ret_text)
+{
+	struct buf text = BUF_INIT;
+	int err = sys_state_open(&d->inst, dir, &text);
+
+	if (err)
+		snprintf(ret_text->text, sizeof(ret_text->text), "%s", buf_text(&text));
+	buf_done(&text);
+	return err;
+}
+
 static void run_daemon(int report_fd, const char *name, const struct port_opts *opts)
 {
 	static struct daemon d; /* one a process, too large for a stack */
@@ -183,6 +195,8 @@ static void run_daemon(int report_fd, const char *name, const struct port_opts *
 	report_fd = 3;
 	if (!report.err)
 		report.err = sys_inst_init(&d.inst, &want);
+	if (!report.err && opts->state_dir)
+		report.err = open_state(&d, opts->state_dir, &report.text);
 	if (!report.err)
 		report.err = catch_signals(&d);
 	if (!report.err)
@@ -230,8 +244,23 @@ static int read_report(int fd, struct report *ret)
 	return 0;
 }
 
-int port_instance_up(const char *name, const struct port_opts *opts, struct port_text *err)
+/* The instance works in another folder. */
+static int make_absolute(const char *dir, char ret_path[PLACE_PATH_MAX], struct port_text *err)
 {
+	char here[PLACE_PATH_MAX] = "";
+
+	if (dir[0] != '/' && !getcwd(here, sizeof(here)))
+		return -errno;
+	if (snprintf(ret_path, PLACE_PATH_MAX, "%s%s%s", here, dir[0] == '/' ? "" : "/", dir) >=
+		PLACE_PATH_MAX)
+		return port_fail(-ENAMETOOLONG, err, "%s: the path is too long", dir);
+	return 0;
+}
+
+int port_instance_up(const char *name, const struct port_opts *given, struct port_text *err)
+{
+	char state_dir[PLACE_PATH_MAX];
+	struct port_opts opts = *given;
 	struct port_place place;
 	struct report report;
 	int fds[2], ret;
@@ -240,13 +269,17 @@ int port_instance_up(const char *name, const struct port_opts *opts, struct port
 	err->text[0] = 0;
 	/* What can be said without a process is said at once. */
 	ret = port_place_of(name, true, &place, err);
+	if (!ret && opts.state_dir) {
+		ret = make_absolute(opts.state_dir, state_dir, err);
+		opts.state_dir = state_dir;
+	}
 	if (ret)
 		return ret;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
 	if (!pid)
-		become_daemon(fds[1], name, opts);
+		become_daemon(fds[1], name, &opts);
 	close(fds[1]);
 	if (pid < 0) {
 		close(fds[0]);

@@ -62,6 +62,7 @@ struct port_opts {
 	u32 cpus;	   /* logical CPUs; 0 = as many as the host has */
 	const char *kernel_btf; /* file with the types of the kernel; NULL = the host's */
 	bool verify_only;	/* programs are loaded to be verified, not to be run */
+	const char *state_dir;	/* a background instance keeps pinned maps there; NULL: nowhere */
 	u32 insns_max; /* instructions the verifier processes a program; 0 = as many as Linux */
 };
 

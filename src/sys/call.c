@@ -62,6 +62,7 @@ int sys_init(struct skep *inst)
 		return -ENOMEM;
 	sys->pins.dir_fd = -1;
 	sys->stats_fd = -1;
+	sys->state.dir_fd = sys->state.lock_fd = -1;
 	pthread_mutex_init(&sys->links, NULL);
 	pthread_rwlock_init(&sys->writers, NULL);
 	inst->sys = sys;
@@ -103,6 +104,7 @@ void sys_done(struct skep *inst)
 	sys_fast_done(inst);
 	sys_pins_clear(inst);
 	forget_fds(inst);
+	sys_state_close(inst);
 	if (sys->stats_fd >= 0)
 		close(sys->stats_fd);
 	pthread_rwlock_destroy(&sys->writers);

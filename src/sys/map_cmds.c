@@ -12,6 +12,7 @@
 #include "btf/mapkv.h"
 #include "core/btf.h"
 #include "core/map.h"
+#include "core/store.h"
 #include "sys/call.h"
 #include "sys/token.h"
 
@@ -184,10 +185,15 @@ static int make_map(struct sys_call *call, struct map **ret_map)
 		.btf_vmlinux_value_type_id = attr->btf_vmlinux_value_type_id,
 	};
 	struct map *map;
-	int err = map_new(call->inst, &want, &map);
+	int err = sys_state_store(call->inst, &want, &want.store);
 
 	if (err)
 		return err;
+	err = map_new(call->inst, &want, &map);
+	if (err) {
+		map_store_free(want.store);
+		return err;
+	}
 	err = refuse_extras(call);
 	if (!err)
 		err = sys_name_copy(map->name, attr->map_name);
@@ -456,6 +462,8 @@ long sys_map_freeze(struct sys_call *call)
 		err = add_seals(elem.map, F_SEAL_FUTURE_WRITE);
 	if (!err)
 		elem.map->is_frozen = true;
+	if (!err && elem.map->store)
+		elem.map->store->head->is_frozen = true;
 	pthread_rwlock_unlock(&sys->writers);
 	elem_done(&elem);
 	return err;

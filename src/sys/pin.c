@@ -308,6 +308,8 @@ int sys_pin_add(struct skep *inst, const char *path, struct obj *obj)
 	pthread_mutex_unlock(&inst->lock);
 	if (err)
 		free_pin(pin);
+	else
+		sys_state_pin(inst, path, obj);
 	return err;
 }
 
@@ -361,6 +363,7 @@ int sys_pin_del(struct skep *inst, const char *path)
 	pthread_mutex_unlock(&inst->lock);
 	if (!pin)
 		return -ENOENT;
+	sys_state_unpin(inst, path);
 	free_pin(pin);
 	return 0;
 }
@@ -385,8 +388,10 @@ void sys_pins_sweep(struct skep *inst)
 			take_out(pins, i);
 		}
 		pthread_mutex_unlock(&inst->lock);
-		for (u32 i = 0; i < cnt; i++)
+		for (u32 i = 0; i < cnt; i++) {
+			sys_state_unpin(inst, gone[i]->path);
 			free_pin(gone[i]);
+		}
 	} while (cnt == PIN_SWEEP_BATCH);
 }
 

@@ -7,6 +7,7 @@
 #include "core/inst.h"
 #include "sys/fast.h"
 #include "sys/pin.h"
+#include "sys/state.h"
 
 struct sys_user;
 
@@ -20,6 +21,7 @@ struct sys {
 	int stats_fd;		  /* anchor of BPF_ENABLE_STATS's descriptors; -1: none yet */
 	pthread_mutex_t links;	  /* held to change or look at a link's program */
 	pthread_rwlock_t writers; /* read: a map is being written from user space */
+	struct sys_state state;
 	struct sys_fast_fd fast_fds[SYS_FAST_FDS];
 };
 

@@ -18,6 +18,11 @@ static int parse_up(struct tool *t, struct args *a, struct port_opts *opts, cons
 			opts->jitdump = args_next(a);
 			if (!opts->jitdump || opts->jitdump[0] != '/')
 				return fail(t, "--jitdump takes a folder's path from the root on");
+		} else if (args_take_exact(a, "--state")) {
+			opts->state_dir = args_next(a);
+			if (!opts->state_dir || !opts->state_dir[0])
+				return fail(
+					t, "--state takes a folder, where pinned maps are kept");
 		} else if (args_take_exact(a, "--clock")) {
 			const char *word = args_next(a);
 
