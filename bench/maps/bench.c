@@ -335,16 +335,30 @@ static bool is_asked(const char *map, char **names, int cnt)
 	return !cnt;
 }
 
+static const struct {
+	u32 type;
+	const char *name;
+} scaled[] = {
+	{BPF_MAP_TYPE_HASH, "HASH"},
+	{BPF_MAP_TYPE_LRU_HASH, "LRU_HASH"},
+	{BPF_MAP_TYPE_PERCPU_HASH, "PERCPU_HASH"},
+	{BPF_MAP_TYPE_LPM_TRIE, "LPM_TRIE"},
+};
+
 static void bench_others(struct bench *b)
 {
-	struct figure calls[2];
+	struct figure calls[2], f;
 
 	bench_calls(b->rounds, calls);
 	for (u32 i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].skep_ns >= 0)
 			show(b, &calls[i]);
+	for (u32 i = 0; i < ARRAY_SIZE(scaled); i++) {
+		f = bench_scale(scaled[i].type, scaled[i].name, b->rounds);
+		if (f.skep_ns >= 0)
+			show(b, &f);
+	}
 #ifdef HAVE_LFHT
-	struct figure f;
 
 	for (u32 entries = 1 << 10; entries <= (b->quick ? 1U << 10 : 1U << 20); entries <<= 5) {
 		f = bench_lfht(entries, b->rounds);

@@ -28,6 +28,8 @@ static inline u64 now_ns(void)
 double least(const double *numbers, u32 cnt);
 /* Lookups through bpf(2) beside the kernel's: as anyone, and as a trusted caller. */
 void bench_calls(u32 rounds, struct figure ret_figures[2]);
+/* Updates by two threads beside those by one. */
+struct figure bench_scale(u32 type, const char *name, u32 rounds);
 #ifdef HAVE_LFHT
 /* Lookups in a HASH and in liburcu's hash table, both called from C. */
 struct figure bench_lfht(u32 entries, u32 rounds);

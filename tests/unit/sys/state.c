@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/types.h"
+#include "base/mem.h"
 #include "calls.h"
 #include "sys/pin.h"
 #include "sys/state.h"
@@ -372,6 +372,45 @@ static void damaged_files_do_no_harm(void **state)
 	assert_in_range(refused, 40, 190);
 }
 
+/* With the first allocation failing, the second, … until all succeed: refused, and nothing is lost. */
+static void opening_survives_memory_running_out(void **state)
+{
+	struct skep *skep = start();
+	struct target t = target_of(skep);
+	const struct kind kind = {"/a/scarce", BPF_MAP_TYPE_LPM_TRIE, 8, BPF_F_NO_PREALLOC};
+	u64 value = 3, nth = 0;
+	u8 key[KEY_MAX];
+	int fd = open_or_make(&t, &kind, 16, 1), err;
+
+	make_key(&kind, 1, key);
+	assert_int_equal(elem(&t, BPF_MAP_UPDATE_ELEM, fd, key, &value, 0), 0);
+	close(fd);
+	skep_free(skep);
+	do {
+		struct buf text = BUF_INIT;
+
+		struct skep_options opts = {.sz = sizeof(opts), .cpu_cnt = CPUS};
+
+		assert_int_equal(skep_new(&opts, &skep), 0);
+		mem_fail_at(++nth);
+		err = sys_state_open(skep, dir, &text);
+		if (mem_did_fail() && err)
+			assert_int_equal(err, -ENOMEM);
+		nth = mem_did_fail() ? nth : 0;
+		mem_fail_at(0);
+		buf_done(&text);
+		if (!nth) {
+			assert_int_equal(err, 0);
+			t = target_of(skep);
+			fd = (int)name_call(&t, BPF_OBJ_GET, 0, kind.pin);
+			assert_int_equal(elem(&t, BPF_MAP_LOOKUP_ELEM, fd, key, &value, 0), 0);
+			assert_int_equal(value, 3);
+			close(fd);
+		}
+		skep_free(skep);
+	} while (nth);
+}
+
 static double seconds(void)
 {
 	struct timespec ts;
@@ -418,6 +457,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(names_come_back_and_go),
 		cmocka_unit_test(a_folder_is_one_instances),
 		cmocka_unit_test(damaged_files_do_no_harm),
+		cmocka_unit_test(opening_survives_memory_running_out),
 		cmocka_unit_test(many_entries_come_back_soon),
 	};
 	char command[64];
