@@ -156,6 +156,12 @@ static inline u32 lpm_bit(const u64 *words, u32 at)
 	return words[at / 64] >> (63 - at % 64) & 1;
 }
 
+/* Do the first cnt bits differ? cnt <= 64. */
+static inline bool lpm_differ(u64 a, u64 b, u32 cnt)
+{
+	return cnt && (a ^ b) >> (64 - cnt);
+}
+
 /* cnt bits from `at` on, 1 to LPM_BITS_MAX of them; all are in the key. */
 static inline u32 lpm_take(const u64 *words, u32 at, u32 cnt)
 {

@@ -39,7 +39,7 @@ static bool fits(const struct lpm *lpm, const struct lpm_node *parent, u32 side,
 	if (lpm_len(child->head) <= len || lpm_bit(b, len) != side)
 		return false;
 	for (u32 i = 0; i * 64 < len; i++)
-		if ((a[i] ^ b[i]) >> (64 - MIN(len - i * 64, 64U)))
+		if (lpm_differ(a[i], b[i], MIN(len - i * 64, 64U)))
 			return false;
 	return true;
 }

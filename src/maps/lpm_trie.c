@@ -146,25 +146,20 @@ static bool read_key(const struct lpm *lpm, const void *key, struct lpm_key *ret
 	return read_key_width(lpm, key, ret_key, lpm->word_cnt ? WIDTH_ANY : WIDTH_SHORT);
 }
 
-/* Do the first cnt bits differ? cnt <= 64. */
-static inline bool differ(u64 a, u64 b, u32 cnt)
-{
-	return cnt && (a ^ b) >> (64 - cnt);
-}
-
 /* Does the key begin with the node's prefix of len bits, of which the words before `word` are known to? */
 static inline __attribute__((always_inline)) bool begins(const struct lpm *lpm,
 	const struct lpm_node *node, const u64 *words, u32 len, u32 word, enum width width)
 {
 	if (width == WIDTH_SHORT || width == WIDTH_FOUR)
-		return !differ((u64)map_load(&node->first) << 32, words[0], len);
+		return !lpm_differ((u64)map_load(&node->first) << 32, words[0], len);
 	if (width == WIDTH_ONE)
-		return !differ(lpm_load(&node->words[0]), words[0], len);
+		return !lpm_differ(lpm_load(&node->words[0]), words[0], len);
 	if (width == WIDTH_TWO)
-		return !differ(lpm_load(&node->words[0]), words[0], MIN(len, 64U)) &&
-		       (len <= 64 || !differ(lpm_load(&node->words[1]), words[1], len - 64));
+		return !lpm_differ(lpm_load(&node->words[0]), words[0], MIN(len, 64U)) &&
+		       (len <= 64 || !lpm_differ(lpm_load(&node->words[1]), words[1], len - 64));
 	for (; word * 64 < len; word++)
-		if (differ(lpm_load(&node->words[word]), words[word], MIN(len - word * 64, 64U)))
+		if (lpm_differ(
+			    lpm_load(&node->words[word]), words[word], MIN(len - word * 64, 64U)))
 			return false;
 	return true;
 }
