@@ -11,7 +11,7 @@ static void widen_reg(const struct vf_reg *old, struct vf_reg *cur)
 {
 	if (!vf_is_scalar(old) || !vf_is_scalar(cur) || old->is_precise || cur->is_precise)
 		return;
-	if (!memcmp(&old->num, &cur->num, sizeof(old->num)))
+	if (old->off == cur->off && !memcmp(&old->num, &cur->num, sizeof(old->num)))
 		return;
 	vf_reg_unknown(cur);
 }
