@@ -353,7 +353,7 @@ static void put_insn(struct conv *c, u32 idx)
 	const struct isa_classic *insn = &c->filter[idx];
 	const u8 code = (u8)insn->code;
 	const u8 reg = BPF_CLASS(code) == BPF_LDX || BPF_CLASS(code) == BPF_STX ? X : A;
-	const s16 mem = (s16)(-4 * (s32)insn->k - 4);
+	const s16 mem = (s16)(-4 * (s32)(insn->k % ISA_CLASSIC_MEM) - 4); /* of M[k] */
 
 	switch (form_of(insn)) {
 	case REFUSED: break;

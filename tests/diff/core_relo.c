@@ -139,7 +139,7 @@ static void keep_words(struct answer *ret)
 			strstr(line, "substituting insn") || strstr(line, "_cand_cache") ||
 			strstr(line, "relo #0: <"))
 			continue;
-		snprintf(ret->words, sizeof(ret->words), "%s", line);
+		snprintf(ret->words, sizeof(ret->words), "%.*s", (int)sizeof(ret->words) - 1, line);
 	}
 }
 

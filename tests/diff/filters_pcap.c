@@ -36,6 +36,13 @@ bool filters_read(const char *path, struct filters_frame **ret_frames, u32 *ret_
 	return cnt;
 }
 
+void filters_free(struct filters_frame *frames, u32 cnt)
+{
+	for (u32 i = 0; i < cnt; i++)
+		free(frames[i].data);
+	free(frames);
+}
+
 u32 filters_compile(const char *expression, struct isa_classic *ret_filter, u32 cap)
 {
 	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, SNAPLEN);

@@ -15,6 +15,7 @@ struct filters_frame {
 
 /* The frames of a capture. False, and the reason printed, if it cannot be read. */
 bool filters_read(const char *path, struct filters_frame **ret_frames, u32 *ret_cnt);
+void filters_free(struct filters_frame *frames, u32 cnt);
 /* The expression as tcpdump compiles it for Ethernet; 0: it does not compile. */
 u32 filters_compile(const char *expression, struct isa_classic *ret_filter, u32 cap);
 /* What libpcap's own interpreter makes of the frame. */

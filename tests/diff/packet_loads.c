@@ -36,7 +36,7 @@ static s32 draw_offset(u32 frame_len)
 	case 0: return (s32)(off + near);
 	case 1: return (s32)(off + frame_len + near);
 	case 2: return (s32)(off + frame_len - ETH_LEN + near);
-	default: return (s32)(off + draw(frame_len + 8)) - (draw(4) ? 0 : 80);
+	default: return (s32)(off + draw(frame_len + 8) - (draw(4) ? 0 : 80));
 	}
 }
 
