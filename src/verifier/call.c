@@ -403,9 +403,12 @@ int vf_call_helper(struct vf_env *env, const struct bpf_insn *insn)
 		err = check_map_type(env, hlp, call.map);
 	if (err)
 		return err;
+	/* one that comes back has changed nothing */
+	if (hlp->id == BPF_FUNC_tail_call)
+		return vf_tail_call(env);
 	if (changes_pkt)
 		vf_packet_forget(env);
-	return hlp->id == BPF_FUNC_tail_call ? vf_tail_call(env) : 0;
+	return 0;
 }
 
 /* The last question of all: can what the program calls run here? */

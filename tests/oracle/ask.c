@@ -417,6 +417,22 @@ void ask_here(const struct question *q, struct port *port, u32 log_level, load_f
 	port->ops = spy.real;
 }
 
+/* The engine reads the kernel's types when the first program asks for them; a kernel has them at hand. So
+ * that the time of a load is that of its verification, one asks beforehand. */
+static void load_kernel_btf(struct port *port)
+{
+	const struct bpf_insn insn = {.code = BPF_JMP | BPF_EXIT};
+	union bpf_attr attr = {0};
+
+	attr.prog_type = BPF_PROG_TYPE_TRACING;
+	attr.insns = (uintptr_t)&insn;
+	attr.insn_cnt = 1;
+	attr.license = (uintptr_t) "GPL";
+	attr.attach_btf_id = 1;
+	if (port->ops->bpf(port, BPF_PROG_LOAD, &attr, sizeof(attr)) >= 0)
+		fprintf(stderr, "a program without a target is accepted\n");
+}
+
 static int run_child(const struct question *q, bool log, struct answer *answer)
 {
 	const struct rlimit space = {(u64)ASK_MEM << 30, (u64)ASK_MEM << 30};
@@ -430,6 +446,7 @@ static int run_child(const struct question *q, bool log, struct answer *answer)
 		fprintf(stderr, "no engine: %s\n", why.text);
 		return 1;
 	}
+	load_kernel_btf(port);
 	ask_here(q, port, log ? LEVEL_ALL : LEVEL_FIGURES, NULL, NULL, answer);
 	if (log && spy.log)
 		fputs(spy.log, stdout);

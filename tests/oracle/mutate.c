@@ -345,7 +345,7 @@ static void keep(void *arg, const union bpf_attr *attr, long ret)
 
 static bool open_engines(struct kept kept[ENGINES])
 {
-	const struct port_opts opts = {.cpus = 2};
+	const struct port_opts opts = {.cpus = 2, .verify_only = true};
 	struct port_text why = {""};
 
 	for (int e = 0; e < ENGINES; e++) {
