@@ -59,6 +59,7 @@ static void release_values(struct map *map, u32 mask)
 
 void map_forget(struct map *map)
 {
+	__atomic_store_n(&map->is_forgotten, true, __ATOMIC_SEQ_CST);
 	if (map->ops->forget)
 		map->ops->forget(map);
 	release_values(map, FIELDS_RUNNING);

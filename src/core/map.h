@@ -195,7 +195,8 @@ struct map {
 	u32 numa_node;
 	u64 extra;
 	char name[MAP_NAME_LEN];
-	bool is_frozen;	 /* user space may no longer write */
+	bool is_frozen; /* user space may no longer write */
+	bool is_forgotten; /* no descriptor or pin holds it: nothing may be left to run later. Atomic */
 	struct obj *btf; /* counted; NULL without */
 	u32 btf_key_type_id, btf_value_type_id;
 	/* Members of a value that only the engine may touch (locks, timers, kptrs, roots: btf/fields.h), by

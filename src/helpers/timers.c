@@ -263,6 +263,14 @@ static const struct btf_field *field_of(const struct map *map, enum btf_field_ki
 	return map->fields ? btf_fields_at(map->fields, kind) : NULL;
 }
 
+/* A map without descriptors could hold a program that holds the map. */
+static bool is_forgotten(const struct map *map)
+{
+	return __atomic_load_n(&map->is_forgotten, __ATOMIC_SEQ_CST);
+}
+
+static void release_timer(struct hlp_timers *timers, u64 *field);
+
 static u64 make(
 	u64 field, struct map *map, clockid_t clock, enum btf_field_kind kind, struct run *run)
 {
@@ -281,11 +289,15 @@ static u64 make(
 	}
 	*timer = (struct timer){
 		.map = map, .value = (u8 *)hlp_ptr(field) - where->off, .clock = clock};
-	if (__atomic_compare_exchange_n((u64 *)hlp_ptr(field), &none, (uintptr_t)timer, false,
-		    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n((u64 *)hlp_ptr(field), &none, (uintptr_t)timer, false,
+		    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+		mem_free(timer);
+		return (u64)-EBUSY;
+	}
+	if (!is_forgotten(map))
 		return 0;
-	mem_free(timer);
-	return (u64)-EBUSY;
+	release_timer(run->inst->timers, hlp_ptr(field));
+	return (u64)-EPERM;
 }
 
 /* The program that it had before is left to the thread, in a timer of its own. */
@@ -294,6 +306,7 @@ static u64 set_callback(u64 field, u64 func, struct run *run)
 	struct hlp_timers *timers = run->inst->timers;
 	struct prog *prog = (struct prog *)run->prog;
 	struct timer *timer, *grave = mem_zalloc(sizeof(*grave));
+	u64 ret = (u64)-EINVAL;
 
 	if (!timers || !prog || !grave) {
 		mem_free(grave);
@@ -301,7 +314,10 @@ static u64 set_callback(u64 field, u64 func, struct run *run)
 	}
 	pthread_mutex_lock(&timers->lock);
 	timer = timer_at(field);
-	if (timer) {
+	if (timer && is_forgotten(timer->map)) {
+		ret = (u64)-EPERM;
+	} else if (timer) {
+		ret = 0;
 		obj_get(&prog->obj);
 		grave->prog = timer->prog;
 		list_add_tail(&grave->node, &timers->dead);
@@ -313,7 +329,7 @@ static u64 set_callback(u64 field, u64 func, struct run *run)
 	}
 	pthread_mutex_unlock(&timers->lock);
 	mem_free(grave);
-	return timer ? 0 : (u64)-EINVAL;
+	return ret;
 }
 
 static void insert(struct hlp_timers *timers, struct timer *timer)

@@ -241,6 +241,9 @@ static void note_fds(struct skep *inst, struct obj *obj)
 	pthread_mutex_lock(&inst->lock);
 	if (!obj->has_fds) {
 		obj->has_fds = true;
+		if (obj->kind == OBJ_MAP)
+			__atomic_store_n(
+				&((struct map *)obj)->is_forgotten, false, __ATOMIC_SEQ_CST);
 		obj_get(obj);
 	}
 	pthread_mutex_unlock(&inst->lock);

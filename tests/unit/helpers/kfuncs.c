@@ -346,7 +346,12 @@ static void timers_run_when_it_is_time_and_not_when_they_are_stopped(void **stat
 	assert_int_equal(call("bpf_wq_start", (u64[5]){field + 16, 1}, run), -EINVAL);
 	assert_int_equal(call("bpf_wq_start", (u64[5]){field + 16}, run), 0);
 	assert_true(wait_for(5));
-	hlp_release_field(the_map, &fields.items[1], (void *)(uintptr_t)(field + 16));
+	/* once nothing of user space holds the map, nothing is left to run later */
+	inst.release_field = hlp_release_field;
+	map_forget(the_map);
+	assert_int_equal(*(u64 *)(uintptr_t)(field + 16), 0);
+	assert_int_equal(CALL(run, timer_init, field, PTR(the_map), CLOCK_MONOTONIC), -EPERM);
+	assert_int_equal(*(u64 *)(uintptr_t)field, 0);
 	the_map->fields = NULL;
 	the_map->ops->free(the_map);
 	run->prog = NULL;
