@@ -1,13 +1,10 @@
 /*
  * The same program on every engine: interpreter, checked interpreter, JIT, checked JIT and, where bpf(2) is there,
- * the running kernel. Programs are drawn from the rows of isa/insn.def with a fixed seed, and fold all
- * registers and the stack they used into their result.
+ * the running kernel. Programs are drawn (draw.h) with a fixed seed, and fold all registers and the stack they used
+ * into their result; the content of an array is compared too.
  *
  *	engines [ROUNDS [SEED [nokernel]]]
  *
- * What is drawn is what Linux's verifier accepts: no division by a constant 0, shifts below the width,
- * aligned stack slots that were written before, forward jumps, scalars only. A program is a main
- * function and two others; each begins by setting all registers and stack slots it may use.
  * Exit status: 0 all agree, 1 not (the program is printed, made as small as it still differs), 2 an engine
  * refused a program.
  */
@@ -16,603 +13,234 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "core/inst.h"
+#include "core/map.h"
 #include "interp/interp.h"
 #include "isa/isa.h"
 #include "jit/jit.h"
+#include "draw.h"
 
-enum {
-	ROUNDS = 500,
-	INSN_CNT = 1000, /* room for a program */
-	BODY_ROOM = 250, /* for a function without what begins and ends it */
-	FUNC_ROOM = 30,	 /* for a pattern */
-	BODY_CNT = 50,	 /* draws a function */
-	SLOT_CNT = 8,	 /* stack slots of 8 bytes a function uses */
-	FUNC_CNT = 3,
-	LOG_LEN = 1 << 18,
+enum { ROUNDS = 500, LOG_LEN = 1 << 18 };
+
+/* ---- the array and the helpers, as the kernel has them ---- */
+
+struct array {
+	struct map map;
+	_Alignas(8) u8 values[ENTRY_CNT * VALUE_LEN];
 };
 
-struct draw {
-	struct bpf_insn insns[INSN_CNT];
-	bool no_target[INSN_CNT]; /* a jump must not land here */
-	bool is_kept[INSN_CNT];	  /* without it the program would use what has no value */
-	u32 cnt;
-	struct {
-		u32 at, callee;
-	} calls[INSN_CNT];
-	u32 call_cnt;
-	struct prog_sub subs[FUNC_CNT];
-	u64 seed;
-	bool has_row[ISA_CNT];
-};
-
-static u32 draw_u32(struct draw *d)
+static void *array_lookup(struct map *map, const void *key, u32 cpu)
 {
-	d->seed = d->seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (u32)(d->seed >> 32);
+	struct array *array = container_of(map, struct array, map);
+	u32 idx;
+
+	memcpy(&idx, key, sizeof(idx));
+	return idx < ENTRY_CNT ? array->values + idx * VALUE_LEN : NULL;
 }
 
-static u32 below(struct draw *d, u32 limit)
+static bool array_owns(const struct map *map, const void *addr, size_t len)
 {
-	return draw_u32(d) % limit;
+	const struct array *array = container_of(map, struct array, map);
+	const u64 off = (uintptr_t)addr - (uintptr_t)array->values;
+
+	return off < sizeof(array->values) && len <= VALUE_LEN - off % VALUE_LEN;
 }
 
-/* Numbers near the edges as often as any. */
-static s32 draw_imm(struct draw *d)
-{
-	static const s32 edges[] = {0, 1, -1, 2, 7, 31, 32, 63, 64, 127, 128, 255, 0x7fff, 0x8000,
-		0xffff, INT32_MAX, INT32_MIN, INT32_MIN + 1};
+static const struct map_ops array_ops = {.lookup = array_lookup, .owns = array_owns};
+static const struct map_type array_type = {.type = BPF_MAP_TYPE_ARRAY, .name = "array"};
+static struct array array = {.map = {.type = &array_type,
+				     .ops = &array_ops,
+				     .key_size = 4,
+				     .value_size = VALUE_LEN,
+				     .value_stride = VALUE_LEN,
+				     .max_entries = ENTRY_CNT}};
+static struct map *maps[] = {&array.map};
 
-	return below(d, 2) ? edges[below(d, ARRAY_SIZE(edges))] : (s32)draw_u32(d);
+static u64 lookup(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	return (uintptr_t)array_lookup((struct map *)(uintptr_t)r1, (void *)(uintptr_t)r2, 0);
 }
 
-static void emit(struct draw *d, struct bpf_insn insn)
+static u64 update(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {
-	d->insns[d->cnt++] = insn;
+	void *value = array_lookup((struct map *)(uintptr_t)r1, (void *)(uintptr_t)r2, 0);
+
+	if (!value)
+		return (u64)-E2BIG;
+	if (r4 == BPF_NOEXIST)
+		return (u64)-EEXIST;
+	memcpy(value, (void *)(uintptr_t)r3, VALUE_LEN);
+	return 0;
 }
 
-static void emit_mov(struct draw *d, u32 reg)
+static u64 loop(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {
-	emit(d, (struct bpf_insn){.code = (below(d, 4) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_K,
-			.dst_reg = reg,
-			.imm = draw_imm(d)});
+	for (u32 i = 0; i < (u32)r1; i++)
+		if (run_callback(run, r2, i, r3, 0, 0, 0))
+			return i + 1;
+	return (u32)r1;
 }
 
-static void emit_lddw(struct draw *d, u32 reg)
+static const struct hlp_proto lookup_proto = {.id = BPF_FUNC_map_lookup_elem,
+	.fn = lookup,
+	.ret = HLP_RET_MAP_VALUE_OR_NULL,
+	.args = {HLP_CONST_MAP_PTR, HLP_MAP_KEY}};
+static const struct hlp_proto update_proto = {.id = BPF_FUNC_map_update_elem,
+	.fn = update,
+	.args = {HLP_CONST_MAP_PTR, HLP_MAP_KEY, HLP_MAP_VALUE, HLP_ANYTHING}};
+static const struct hlp_proto loop_proto = {.id = BPF_FUNC_loop,
+	.fn = loop,
+	.args = {HLP_ANYTHING, HLP_FUNC, HLP_STACK | HLP_MAYBE_NULL, HLP_ANYTHING}};
+static const struct hlp_proto *const helpers[] = {[BPF_FUNC_map_lookup_elem] = &lookup_proto,
+	[BPF_FUNC_map_update_elem] = &update_proto,
+	[BPF_FUNC_loop] = &loop_proto};
+
+/* What the array holds when a program begins. */
+static void fill_array(u8 *values)
 {
-	emit(d, (struct bpf_insn){
-			.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = reg, .imm = draw_imm(d)});
-	d->no_target[d->cnt] = true;
-	emit(d, (struct bpf_insn){.imm = draw_imm(d)});
+	for (u32 i = 0; i < sizeof(array.values); i++)
+		values[i] = (u8)(i * 37 + 11);
 }
 
-/* ld_imm64 or a plain constant */
-static void emit_const(struct draw *d, u32 reg)
+/* In code that runs, maps are addresses and functions are places. */
+static void rewrite(const struct draw *d, struct bpf_insn *insns)
 {
-	if (below(d, 2))
-		emit_lddw(d, reg);
-	else
-		emit_mov(d, reg);
-}
+	const u64 addr = (uintptr_t)&array.map;
 
-static u32 log2_of(u32 len)
-{
-	return (u32)__builtin_ctz(len);
-}
-
-static s16 draw_slot(struct draw *d, u32 len)
-{
-	return (s16) - (s32)((1 + below(d, SLOT_CNT * 8 >> log2_of(len))) << log2_of(len));
-}
-
-static void fix_constant(struct draw *d, struct bpf_insn *insn)
-{
-	const u8 op = BPF_OP(insn->code);
-	const u32 width = BPF_CLASS(insn->code) == BPF_ALU64 ? 64 : 32;
-
-	if ((op == BPF_DIV || op == BPF_MOD) && !insn->imm)
-		insn->imm = 3;
-	if (op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH)
-		insn->imm = (s32)below(d, width);
-}
-
-/* A call, and new values for the registers it leaves without. */
-static void emit_call(struct draw *d, u32 func)
-{
-	if (func + 1 >= FUNC_CNT)
-		return;
-	d->calls[d->call_cnt].at = d->cnt;
-	d->calls[d->call_cnt++].callee = func + 1 + below(d, FUNC_CNT - func - 1);
-	emit(d, (struct bpf_insn){.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL});
-	for (u32 reg = 1; reg <= 5; reg++) {
-		d->no_target[d->cnt] = d->is_kept[d->cnt] = true;
-		emit_mov(d, reg);
-	}
-}
-
-/* The instruction after a plain jump is reached by a conditional one before it. */
-static void emit_jump(struct draw *d, const struct isa_op *op)
-{
-	const s32 off = (s32)below(d, 6);
-	struct bpf_insn insn = {.code = op->code};
-
-	emit(d, (struct bpf_insn){.code = BPF_JMP32 | BPF_JGT | BPF_K,
-			.dst_reg = below(d, 10),
-			.imm = draw_imm(d),
-			.off = 1});
-	d->no_target[d->cnt] = true;
-	if (op->form == ISA_FORM_JA32)
-		insn.imm = off;
-	else
-		insn.off = (s16)off;
-	emit(d, insn);
-}
-
-/* Draws one instruction of row op, or nothing if the row is not for such programs. */
-static void emit_row(struct draw *d, const struct isa_op *op, u32 func)
-{
-	struct bpf_insn insn = {.code = op->code, .dst_reg = below(d, 10), .src_reg = below(d, 10)};
-
-	if (op->key == ISA_KEY_OFF)
-		insn.off = (s16)op->key_val;
-	if (op->key == ISA_KEY_IMM)
-		insn.imm = op->key_val;
-	switch (op->form) {
-	case ISA_FORM_MOV_K:
-	case ISA_FORM_ALU_K:
-		insn.src_reg = 0;
-		insn.imm = draw_imm(d);
-		fix_constant(d, &insn);
-		break;
-	case ISA_FORM_JMP_K:
-		insn.src_reg = 0;
-		insn.imm = draw_imm(d);
-		insn.off = (s16)below(d, 8);
-		break;
-	case ISA_FORM_JMP_X: insn.off = (s16)below(d, 8); break;
-	case ISA_FORM_NEG:
-	case ISA_FORM_END: insn.src_reg = 0; break;
-	case ISA_FORM_ALU_X:
-	case ISA_FORM_MOV_X: break;
-	case ISA_FORM_LDX:
-	case ISA_FORM_LOAD_ACQ:
-		insn.src_reg = 10;
-		insn.off = draw_slot(d, isa_access_len(&insn));
-		break;
-	case ISA_FORM_ST:
-		insn.src_reg = 0;
-		insn.imm = draw_imm(d);
-		__attribute__((fallthrough));
-	case ISA_FORM_STX:
-	case ISA_FORM_ATOMIC:
-	case ISA_FORM_FETCH:
-	case ISA_FORM_XCHG:
-	case ISA_FORM_CMPXCHG:
-	case ISA_FORM_STORE_REL:
-		insn.dst_reg = 10;
-		insn.off = draw_slot(d, isa_access_len(&insn));
-		break;
-	case ISA_FORM_JA:
-	case ISA_FORM_JA32: emit_jump(d, op); return;
-	case ISA_FORM_CALL_LOCAL: emit_call(d, func); return;
-	case ISA_FORM_LDDW: emit_lddw(d, insn.dst_reg); return;
-	default: return;
-	}
-	emit(d, insn);
-	/* where old and new are equal, Linux 6.18 sometimes leaves the upper half of R0 as it was */
-	if (op->id == ISA_ATOMIC_CMPXCHG32) {
-		d->no_target[d->cnt] = d->is_kept[d->cnt] = true;
-		emit(d, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X});
-	}
-}
-
-/* ---- patterns: what the JIT turns into fewer instructions ---- */
-
-static void emit_alu(struct draw *d, u8 code, u32 dst, u32 src, s32 imm)
-{
-	const bool has_src = BPF_SRC(code) == BPF_X && BPF_OP(code) != BPF_END;
-
-	emit(d, (struct bpf_insn){.code = code,
-			.dst_reg = dst,
-			.src_reg = has_src ? src : 0,
-			.imm = has_src ? 0 : imm});
-}
-
-static void emit_mem(struct draw *d, u8 code, u32 dst, u32 src, s32 off)
-{
-	emit(d, (struct bpf_insn){.code = code, .dst_reg = dst, .src_reg = src, .off = (s16)off});
-}
-
-static u8 draw_class(struct draw *d)
-{
-	return below(d, 2) ? BPF_ALU64 : BPF_ALU;
-}
-
-static void emit_rotate(struct draw *d, u32 a, u32 b)
-{
-	const u8 class = draw_class(d), join[] = {BPF_OR, BPF_XOR, BPF_ADD};
-	const u32 width = class == BPF_ALU64 ? 64 : 32, left = 1 + below(d, width - 1);
-	const bool left_first = below(d, 2), is_a = below(d, 2), is_exact = below(d, 8);
-	const s32 first = (s32)(left_first ? left : width - left);
-	const s32 second = is_exact ? (s32)width - first : (s32)below(d, width);
-
-	emit_alu(d, (below(d, 2) ? class : BPF_ALU64) | BPF_MOV | BPF_X, b, a, 0);
-	emit_alu(d, class | (left_first ? BPF_LSH : BPF_RSH), is_a ? a : b, 0, first);
-	emit_alu(d, class | (left_first ? BPF_RSH : BPF_LSH), is_a ? b : a, 0, second);
-	emit_alu(d, class | join[below(d, 3)] | BPF_X, a, b, 0);
-	if (below(d, 3))
-		emit_mov(d, b);
-}
-
-/* Bytes of the stack put together, in either order, sometimes with one that does not belong. */
-static void emit_bytes(struct draw *d, u32 a, u32 b)
-{
-	const u32 cnt = 2U << below(d, 3);
-	const s32 start = -(s32)(cnt + below(d, SLOT_CNT * 8 - cnt + 1));
-	const bool is_big = below(d, 2);
-	const u8 class = cnt < 8 ? draw_class(d) : BPF_ALU64;
-
-	emit_mem(d, BPF_LDX | BPF_MEM | BPF_B, a, 10, is_big ? start + (s32)cnt - 1 : start);
-	for (u32 i = 1; i < cnt; i++) {
-		s32 off = is_big ? start + (s32)cnt - 1 - (s32)i : start + (s32)i;
-
-		if (!below(d, 32))
-			off = start;
-		emit_mem(d, BPF_LDX | BPF_MEM | BPF_B, b, 10, off);
-		emit_alu(d, class | BPF_LSH, b, 0, (s32)i * 8);
-		emit_alu(d, class | BPF_OR | BPF_X, a, b, 0);
-	}
-	if (below(d, 2))
-		emit_alu(d, BPF_ALU | BPF_END | BPF_TO_BE, a, 0, (s32)cnt * 8);
-	if (below(d, 4))
-		emit_mov(d, b);
-}
-
-/* A number of the network. */
-static void emit_turned(struct draw *d, u32 a, u32 b)
-{
-	const u32 bits = 16U << below(d, 3);
-	const u8 sizes[] = {BPF_H, BPF_W, BPF_DW};
-
-	emit_mem(d, BPF_LDX | BPF_MEM | sizes[below(d, 3)], a, 10, -8 * (s32)(1 + below(d, 4)));
-	emit_alu(d, (below(d, 2) ? BPF_ALU | BPF_END | BPF_TO_BE : BPF_ALU64 | BPF_END), a, 0,
-		(s32)bits);
-}
-
-/* a = stack + (b & 15) * scale; a load or store there. No jump may come between. */
-static void emit_index(struct draw *d, u32 a, u32 b)
-{
-	const u32 start = d->cnt, shift = below(d, 3);
-
-	emit_alu(d, BPF_ALU64 | BPF_AND, b, 0, 7);
-	emit_alu(d, BPF_ALU64 | BPF_MOV | BPF_X, a, 10, 0);
-	emit_alu(d, BPF_ALU64 | BPF_ADD, a, 0, -(SLOT_CNT * 8));
-	if (shift)
-		emit_alu(d, BPF_ALU64 | BPF_LSH, b, 0, (s32)shift);
-	emit_alu(d, BPF_ALU64 | BPF_ADD | BPF_X, a, b, 0);
-	emit_mem(d, BPF_LDX | BPF_MEM | BPF_B, below(d, 2) ? a : b, a, (s32)below(d, 6));
-	emit_mov(d, a);
-	if (below(d, 2))
-		emit_mov(d, b);
-	for (u32 i = start; i < d->cnt; i++) {
-		d->no_target[i] |= i != start;
-		d->is_kept[i] = true;
-	}
-}
-
-static void emit_change(struct draw *d, u32 a, u32 b)
-{
-	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_AND, BPF_OR, BPF_XOR, BPF_MUL};
-	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_DW};
-	const u8 size = sizes[below(d, 4)], op = ops[below(d, ARRAY_SIZE(ops))];
-	const s16 slot = (s16)(-8 * (s32)(1 + below(d, SLOT_CNT)));
-	const bool is_reg = below(d, 2);
-
-	emit_mem(d, BPF_LDX | BPF_MEM | size, a, 10, slot);
-	if (below(d, 3)) {
-		emit_alu(d, draw_class(d) | op | (is_reg ? BPF_X : BPF_K), a, b, draw_imm(d));
-		emit_mem(d, BPF_STX | BPF_MEM | size, 10, a, slot);
-	} else {
-		emit_alu(d, draw_class(d) | op | BPF_X, b, a, 0);
-	}
-	if (below(d, 4))
-		emit_mov(d, a);
-}
-
-static void emit_three(struct draw *d, u32 a, u32 b)
-{
-	static const u8 ops[] = {BPF_ADD, BPF_MUL, BPF_LSH, BPF_RSH, BPF_ARSH, BPF_AND};
-	const u8 op = ops[below(d, ARRAY_SIZE(ops))];
-	const u32 c = below(d, 10), shift = 1 + below(d, 4);
-	struct bpf_insn insn = {.code = draw_class(d) | op | (below(d, 2) ? BPF_X : BPF_K),
-		.dst_reg = b,
-		.imm = draw_imm(d)};
-
-	emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, b, a, 0);
-	if (below(d, 2))
-		emit_alu(d, draw_class(d) | BPF_LSH, b, 0, (s32)shift);
-	fix_constant(d, &insn);
-	emit_alu(d, insn.code, b, c, insn.imm);
-}
-
-static void emit_extend(struct draw *d, u32 a, u32 b)
-{
-	static const s32 shifts[] = {32, 48, 56, 40};
-	const s32 shift = shifts[below(d, 4)];
-
-	if (below(d, 2))
-		emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, a, b, 0);
-	emit_alu(d, BPF_ALU64 | BPF_LSH, a, 0, shift);
-	emit_alu(d, BPF_ALU64 | (below(d, 2) ? BPF_RSH : BPF_ARSH), a, 0,
-		below(d, 2) ? shift : shift + (s32)below(d, (u32)(64 - shift)));
-	emit_alu(d, BPF_ALU | BPF_MOV | BPF_X, a, a, 0);
-}
-
-static void emit_test(struct draw *d, u32 a, u32 b)
-{
-	if (below(d, 2))
-		emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, a, b, 0);
-	emit_alu(d, draw_class(d) | BPF_AND, a, 0, draw_imm(d));
-	emit(d, (struct bpf_insn){.code = (below(d, 2) ? BPF_JMP : BPF_JMP32) |
-					  (below(d, 2) ? BPF_JEQ : BPF_JNE),
-			.dst_reg = a,
-			.off = 1});
-	emit_alu(d, BPF_ALU64 | BPF_XOR, b, 0, draw_imm(d));
-	if (below(d, 4))
-		emit_mov(d, a);
-}
-
-/* A jump that depends on a, with which nothing else is done. */
-static void emit_jump_on(struct draw *d, u32 a, u32 b)
-{
-	static const u8 ops[] = {BPF_JEQ, BPF_JNE, BPF_JSET, BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE,
-		BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE};
-
-	emit(d, (struct bpf_insn){.code = (below(d, 2) ? BPF_JMP : BPF_JMP32) |
-					  ops[below(d, ARRAY_SIZE(ops))],
-			.dst_reg = a,
-			.off = 1,
-			.imm = below(d, 2) ? draw_imm(d) : (s32)below(d, 256)});
-	emit_alu(d, BPF_ALU64 | BPF_XOR, b, 0, draw_imm(d));
-	if (below(d, 4))
-		emit_mov(d, a);
-}
-
-static void emit_half_jump(struct draw *d, u32 a, u32 b)
-{
-	if (below(d, 2))
-		emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, a, b, 0);
-	emit_alu(d, BPF_ALU64 | BPF_LSH, a, 0, 32);
-	emit_alu(d, BPF_ALU64 | BPF_RSH, a, 0, 32);
-	emit_jump_on(d, a, b);
-}
-
-static void emit_load_jump(struct draw *d, u32 a, u32 b)
-{
-	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_DW};
-
-	emit_mem(d, BPF_LDX | BPF_MEM | sizes[below(d, 4)], a, 10,
-		-8 * (s32)(1 + below(d, SLOT_CNT)));
-	emit_jump_on(d, a, b);
-}
-
-/* The bits of a number of 32 bits that a rotation brings to the other end. */
-static void emit_upper_bits(struct draw *d, u32 a, u32 b)
-{
-	const u32 shift = 1 + below(d, 31), c = (a + 1 + below(d, 9)) % 10;
-
-	if (below(d, 2))
-		emit_alu(d, BPF_ALU64 | BPF_MOV | BPF_X, a, b, 0);
-	emit(d, (struct bpf_insn){.code = BPF_LD | BPF_IMM | BPF_DW,
-			.dst_reg = c,
-			.imm = (s32)(UINT32_MAX << (below(d, 8) ? shift : shift / 2))});
-	d->no_target[d->cnt] = true;
-	emit(d, (struct bpf_insn){.imm = below(d, 8) ? 0 : -1});
-	emit_alu(d, BPF_ALU64 | BPF_AND | BPF_X, a, c, 0);
-	emit_alu(d, BPF_ALU64 | BPF_RSH, a, 0, (s32)shift);
-	if (below(d, 2))
-		emit_mov(d, c);
-}
-
-static void emit_times(struct draw *d, u32 a, u32 b)
-{
-	static const s32 factors[] = {0, 1, 2, 3, 5, 7, 8, 9, 256, 1 << 30, INT32_MIN};
-
-	if (below(d, 2))
-		emit_alu(d, draw_class(d) | BPF_MOV | BPF_X, a, b, 0);
-	emit_alu(d, draw_class(d) | BPF_MUL, a, 0, factors[below(d, ARRAY_SIZE(factors))]);
-}
-
-static void emit_divide(struct draw *d, u32 a, u32 b)
-{
-	struct bpf_insn insn = {.code = draw_class(d) | (below(d, 2) ? BPF_DIV : BPF_MOD) | BPF_K,
-		.dst_reg = a,
-		.imm = below(d, 2) ? draw_imm(d) : (s32)((1U << below(d, 32)) + below(d, 3) - 1)};
-
-	if (below(d, 2))
-		emit_mov(d, 3);
-	fix_constant(d, &insn);
-	emit(d, insn);
-	if (below(d, 2))
-		emit_mov(d, 3);
-}
-
-static void emit_pattern(struct draw *d)
-{
-	static void (*const patterns[])(struct draw * d, u32 a, u32 b) = {emit_rotate, emit_bytes,
-		emit_turned, emit_index, emit_change, emit_three, emit_extend, emit_test,
-		emit_divide, emit_half_jump, emit_load_jump, emit_upper_bits, emit_times};
-	const u32 a = below(d, 10), b = (a + 1 + below(d, 9)) % 10;
-
-	patterns[below(d, ARRAY_SIZE(patterns))](d, a, b);
-}
-
-/* What leaves the stack's slots whole and needs no registers but BPF's: the JIT may have slots in registers. */
-static bool is_whole(const struct isa_op *op)
-{
-	switch (op->form) {
-	case ISA_FORM_ALU_K:
-	case ISA_FORM_ALU_X: return BPF_OP(op->code) != BPF_DIV && BPF_OP(op->code) != BPF_MOD;
-	case ISA_FORM_LDX:
-	case ISA_FORM_ST:
-	case ISA_FORM_STX: return BPF_SIZE(op->code) == BPF_DW && BPF_MODE(op->code) == BPF_MEM;
-	case ISA_FORM_MOV_K:
-	case ISA_FORM_MOV_X:
-	case ISA_FORM_JMP_K:
-	case ISA_FORM_JMP_X:
-	case ISA_FORM_NEG:
-	case ISA_FORM_END:
-	case ISA_FORM_LDDW: return true;
-	default: return false;
-	}
-}
-
-static void emit_whole(struct draw *d, u32 func)
-{
-	static void (*const patterns[])(struct draw * d, u32 a, u32 b) = {emit_rotate, emit_three,
-		emit_extend, emit_test, emit_half_jump, emit_upper_bits, emit_times};
-	static const u8 codes[] = {BPF_LDX | BPF_MEM | BPF_DW, BPF_STX | BPF_MEM | BPF_DW};
-	const u32 a = below(d, 10), b = (a + 1 + below(d, 9)) % 10, i = below(d, 4);
-	const struct isa_op *op = isa_op(below(d, ISA_CNT));
-
-	if (i < ARRAY_SIZE(codes))
-		emit_row(d, isa_find_code(codes[i]), func);
-	else if (!below(d, 3))
-		patterns[below(d, ARRAY_SIZE(patterns))](d, a, b);
-	else if (is_whole(op))
-		emit_row(d, op, func);
-}
-
-/* Jumps that leave the body or land inside of something go on to the next place where they may. */
-static void fix_jumps(struct draw *d, u32 start, u32 end)
-{
-	for (u32 i = start; i < end; i++) {
-		struct bpf_insn *insn = &d->insns[i];
-		u32 target;
-
-		if (!insn->code || !isa_is_jump(insn))
+	memcpy(insns, d->insns, d->cnt * sizeof(*insns));
+	for (u32 i = 0; i < d->cnt; i++) {
+		if (!isa_is_lddw(&insns[i]))
 			continue;
-		target = MIN(i + 1 + (u32)isa_jump_off(insn), end);
-		while (d->no_target[target])
-			target++;
-		if (insn->code == (BPF_JMP32 | BPF_JA))
-			insn->imm = (s32)(target - i - 1);
-		else if (insn->off != 1 || !d->no_target[i + 1])
-			insn->off = (s16)(target - i - 1);
+		if (insns[i].src_reg == BPF_PSEUDO_FUNC) {
+			insns[i].imm += (s32)i + 1;
+		} else if (insns[i].src_reg == BPF_PSEUDO_MAP_FD) {
+			insns[i].imm = (s32)addr;
+			insns[i + 1].imm = (s32)(addr >> 32);
+		}
+		i++;
 	}
 }
 
-static void emit_fold(struct draw *d, u32 reg)
+/* The result, with the array's content in it. */
+static u64 with_array(u64 result, const u8 *values)
 {
-	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_MUL | BPF_K, .imm = 0x9e3779b1});
-	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_XOR | BPF_X, .src_reg = reg});
-}
+	u64 word;
 
-static void emit_epilogue(struct draw *d)
-{
-	for (u32 reg = 1; reg < 10; reg++)
-		emit_fold(d, reg);
-	for (s32 slot = 1; slot <= SLOT_CNT; slot++) {
-		emit(d, (struct bpf_insn){.code = BPF_LDX | BPF_MEM | BPF_DW,
-				.dst_reg = 1,
-				.src_reg = 10,
-				.off = (s16)(slot * -8)});
-		emit_fold(d, 1);
+	for (u32 i = 0; i < sizeof(array.values); i += sizeof(word)) {
+		memcpy(&word, values + i, sizeof(word));
+		result = (result ^ word) * 0x9e3779b97f4a7c15;
 	}
-	/* test runs give 32 bits */
-	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1});
-	emit(d, (struct bpf_insn){.code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = 1, .imm = 32});
-	emit(d, (struct bpf_insn){.code = BPF_ALU | BPF_XOR | BPF_X, .src_reg = 1});
-	d->is_kept[d->cnt] = true;
-	emit(d, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
-}
-
-static void emit_func(struct draw *d, u32 func)
-{
-	const u32 first_reg = func ? 6 : 0;
-	const bool only_whole = func == FUNC_CNT - 1 && below(d, 2);
-	u32 start;
-
-	d->subs[func] = (struct prog_sub){d->cnt, SLOT_CNT * 8};
-	emit_const(d, 0);
-	for (u32 reg = MAX(first_reg, 1); reg < 10; reg++)
-		emit_const(d, reg);
-	for (s32 slot = 1; slot <= SLOT_CNT; slot++)
-		emit(d, (struct bpf_insn){.code = BPF_ST | BPF_MEM | BPF_DW,
-				.dst_reg = 10,
-				.off = (s16)(slot * -8),
-				.imm = draw_imm(d)});
-	start = d->cnt;
-	for (u32 i = d->subs[func].start; i < start; i++)
-		d->is_kept[i] = true;
-	for (u32 i = 0; i < BODY_CNT; i++)
-		if (d->cnt + FUNC_ROOM > start + BODY_ROOM)
-			break;
-		else if (only_whole)
-			emit_whole(d, func);
-		else if (below(d, 4))
-			emit_row(d, isa_op(below(d, ISA_CNT)), func);
-		else
-			emit_pattern(d);
-	fix_jumps(d, start, d->cnt);
-	emit_epilogue(d);
-}
-
-static void draw_program(struct draw *d)
-{
-	memset(d->no_target, 0, sizeof(d->no_target));
-	memset(d->is_kept, 0, sizeof(d->is_kept));
-	d->cnt = d->call_cnt = 0;
-	for (u32 func = 0; func < FUNC_CNT; func++)
-		emit_func(d, func);
-	/* every function has a caller, else the kernel refuses its code as unreachable */
-	for (u32 i = 0; i < d->call_cnt; i++)
-		d->insns[d->calls[i].at].imm =
-			(s32)(d->subs[d->calls[i].callee].start - d->calls[i].at - 1);
-}
-
-static bool calls_all(const struct draw *d)
-{
-	bool has_call[FUNC_CNT] = {true};
-
-	for (u32 i = 0; i < d->call_cnt; i++)
-		for (u32 func = 0; func < FUNC_CNT; func++)
-			has_call[func] |= d->calls[i].callee == func;
-	for (u32 func = 0; func < FUNC_CNT; func++)
-		if (!has_call[func])
-			return false;
-	return true;
+	return result;
 }
 
 /* ---- engines ---- */
 
 static char kernel_log[LOG_LEN];
 
-/* -errno, or 0 and the result. */
-static int run_kernel(const struct draw *d, u32 *ret_result)
+/* The kernel wants to know the functions of a program with callbacks: "int f()" for the first ones, and
+ * "long f(u32, void *)" for the one that is called back. */
+static int load_btf(void)
 {
-	u8 packet[64] = {0};
+	enum { SIGNED_INT = 1 << 24, HDR_LEN = 24 };
+	static const struct {
+		u16 magic;
+		u8 version, flags;
+		u32 hdr_len, type_off, type_len, str_off, str_len;
+		u32 types[42];
+		char strs[30];
+	} blob = {0xeb9f, 1, 0, HDR_LEN, 0, sizeof(blob.types), sizeof(blob.types),
+		sizeof(blob.strs),
+		/* 1 int, 2 u32, 3 long, 4 void * */
+		{1, 1 << 24, 4, SIGNED_INT | 32, 5, 1 << 24, 4, 32, 9, 1 << 24, 8, SIGNED_INT | 64,
+			0, 2 << 24, 0,
+			/* 5 int (void *a), 6 long (u32 a, void *b), 7 int (void) */
+			0, 13 << 24 | 1, 1, 14, 4, 0, 13 << 24 | 2, 3, 14, 2, 16, 4, 0, 13 << 24, 1,
+			/* 8 f0, 9 f1, 10 f2, 11 cb: static */
+			18, 12 << 24, 5, 21, 12 << 24, 7, 24, 12 << 24, 7, 27, 12 << 24, 6},
+		"\0int\0u32\0long\0a\0b\0f0\0f1\0f2\0cb"};
+	union bpf_attr attr = {.btf = (u64)(uintptr_t)&blob,
+		.btf_size = HDR_LEN + sizeof(blob.types) + sizeof(blob.strs)};
+
+	return (int)syscall(SYS_bpf, BPF_BTF_LOAD, &attr, sizeof(attr));
+}
+
+/* The kernel's side, made once: the array as memory, the types of the functions. */
+static struct {
+	int map_fd, btf_fd;
+	u8 *values;
+} kernel_side = {.map_fd = -1};
+
+/* -errno */
+static int open_kernel(void)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = VALUE_LEN,
+		.max_entries = ENTRY_CNT,
+		.map_flags = BPF_F_MMAPABLE};
+
+	if (kernel_side.map_fd >= 0)
+		return 0;
+	kernel_side.map_fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+	if (kernel_side.map_fd < 0)
+		return -errno;
+	kernel_side.values = mmap(
+		NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, kernel_side.map_fd, 0);
+	if (kernel_side.values == MAP_FAILED)
+		return -errno;
+	kernel_side.btf_fd = load_btf();
+	return kernel_side.btf_fd < 0 ? -errno : 0;
+}
+
+static int load_kernel(const struct draw *d)
+{
+	struct bpf_insn insns[INSN_CNT];
+	struct bpf_func_info info[SUB_CNT];
 	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_XDP,
-		.insns = (u64)(uintptr_t)d->insns,
+		.insns = (u64)(uintptr_t)insns,
 		.insn_cnt = d->cnt,
 		.license = (u64)(uintptr_t) "GPL",
 		.log_buf = (u64)(uintptr_t)kernel_log,
 		.log_size = LOG_LEN,
-		.log_level = 0};
-	union bpf_attr test = {0};
-	int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load)), err = 0;
+		.prog_btf_fd = (u32)kernel_side.btf_fd,
+		.func_info_rec_size = sizeof(info[0]),
+		.func_info = (u64)(uintptr_t)info,
+		.func_info_cnt = SUB_CNT};
+	int fd;
 
+	memcpy(insns, d->insns, d->cnt * sizeof(*insns));
+	for (u32 i = 0; i < d->cnt; i++)
+		if (isa_is_lddw(&insns[i]) && insns[i].src_reg == BPF_PSEUDO_MAP_FD)
+			insns[i].imm = kernel_side.map_fd;
+	for (u32 i = 0; i < SUB_CNT; i++)
+		info[i] = (struct bpf_func_info){d->subs[i].start, 8 + i};
+	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (fd < 0 && errno != EPERM && errno != ENOSYS) {
 		load.log_level = 1;
 		fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	}
+	return fd < 0 ? -errno : fd;
+}
+
+/* -errno, or 0 and the result. */
+static int run_kernel(const struct draw *d, u64 *ret_result)
+{
+	u8 packet[64] = {0};
+	union bpf_attr test = {0};
+	int err = open_kernel(), fd;
+
+	if (err)
+		return err;
+	fd = load_kernel(d);
 	if (fd < 0)
-		return -errno;
+		return fd;
+	fill_array(kernel_side.values);
 	test.test.prog_fd = (u32)fd;
 	test.test.data_in = (u64)(uintptr_t)packet;
 	test.test.data_size_in = sizeof(packet);
@@ -620,7 +248,7 @@ static int run_kernel(const struct draw *d, u32 *ret_result)
 		err = -errno;
 	close(fd);
 	if (!err)
-		*ret_result = test.test.retval;
+		*ret_result = with_array(test.test.retval, kernel_side.values);
 	return err;
 }
 
@@ -669,7 +297,8 @@ static int run_jit(enum jit kind, const struct prog *prog, struct run *run, u64 
 	if (err)
 		return err;
 	run->fault.kind = RUN_FAULT_NONE;
-	*ret_result = image.entry(NULL, run);
+	fill_array(array.values);
+	*ret_result = with_array((u32)image.entry(NULL, run), array.values);
 	jit_free(&image);
 	return 0;
 }
@@ -700,19 +329,25 @@ static int compare_jits(const struct prog *prog, struct run *run, u64 want, stru
 
 static int compare(struct draw *d, struct run *run, struct tally *tally)
 {
-	const struct prog prog = {.code = {d->insns, d->cnt, d->subs, FUNC_CNT}};
-	u64 plain, checked;
-	u32 kernel = 0;
+	static struct bpf_insn insns[INSN_CNT];
+	const struct prog prog = {.code = {insns, d->cnt, d->subs, SUB_CNT},
+		.maps = maps,
+		.map_cnt = ARRAY_SIZE(maps)};
+	u64 plain, checked, kernel = 0;
 	int err;
 
+	rewrite(d, insns);
 	/* first the one that a wild program does no harm to: shrinking makes such */
-	checked = interp_run_checked(&prog.code, NULL, 0, NULL, run);
+	fill_array(array.values);
+	checked = (u32)interp_run_checked(&prog.code, maps, ARRAY_SIZE(maps), NULL, run);
+	checked = with_array(checked, array.values);
 	if (run->fault.kind) {
 		SAY("checked interpreter: fault %u at insn %u\n", run->fault.kind,
 			run->fault.insn_idx);
 		return 2;
 	}
-	plain = interp_run(&prog.code, NULL, run);
+	fill_array(array.values);
+	plain = with_array((u32)interp_run(&prog.code, NULL, run), array.values);
 	if (checked != plain) {
 		SAY("interpreter %#" PRIx64 ", checked %#" PRIx64 "\n", plain, checked);
 		return 1;
@@ -730,9 +365,9 @@ static int compare(struct draw *d, struct run *run, struct tally *tally)
 		return 2;
 	}
 	tally->kernel++;
-	if (kernel == (u32)plain)
+	if (kernel == plain)
 		return 0;
-	SAY("interpreter %#" PRIx64 ", kernel %#x\n", plain, kernel);
+	SAY("interpreter %#" PRIx64 ", kernel %#" PRIx64 "\n", plain, kernel);
 	return 1;
 }
 
@@ -776,7 +411,7 @@ int main(int argc, char **argv)
 {
 	const u32 rounds = argc > 1 ? (u32)strtoul(argv[1], NULL, 0) : ROUNDS;
 	struct draw *d = mem_zalloc(sizeof(*d));
-	struct skep inst = {.cpu_cnt = 1};
+	struct skep inst = {.cpu_cnt = 1, .helpers = helpers, .helper_cnt = ARRAY_SIZE(helpers)};
 	struct run run = {.inst = &inst, .budget = 1 << 20};
 	struct tally tally = {.asks_kernel = argc < 4};
 	u32 row_cnt = 0;
@@ -784,10 +419,11 @@ int main(int argc, char **argv)
 
 	if (!d)
 		return 2;
+	d->has_no_fetch = tally.asks_kernel;
 	d->seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	while (!err && tally.programs < rounds) {
 		draw_program(d);
-		if (!calls_all(d))
+		if (!draw_calls_all(d))
 			continue;
 		err = compare(d, &run, &tally);
 		if (err == 1)

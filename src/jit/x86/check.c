@@ -498,20 +498,50 @@ static void ask_args(struct jit *jit, const struct hlp_proto *proto, u32 idx)
 				proto->args[i] & (HLP_WRITE | HLP_UNINIT));
 }
 
-static void call_proto(struct jit *jit, const struct hlp_proto *proto, u32 idx, bool is_helper)
+/* A helper's work in place of its call, where that calls nothing: the budget stays in its register. Calls of what is
+ * near are fixups. */
+static bool inline_without_call(struct jit *jit, const struct hlp_proto *proto)
+{
+	const struct map *map = x86_known_map(jit);
+	const u32 fixup_cnt = jit->fixup_cnt;
+	const size_t start = jit->out.len;
+
+	if (proto->id == BPF_FUNC_map_lookup_elem) {
+		if (!map ||
+			(map->type->type != BPF_MAP_TYPE_ARRAY &&
+				map->type->type != BPF_MAP_TYPE_PERCPU_ARRAY) ||
+			!jit_is_near(jit, (const void *)(uintptr_t)map->ops->lookup))
+			return false;
+	} else if (proto->id != BPF_FUNC_get_smp_processor_id) {
+		return false;
+	}
+	if (x86_inline_helper(jit, proto) && jit->fixup_cnt == fixup_cnt)
+		return true;
+	jit->out.len = start;
+	jit->fixup_cnt = fixup_cnt;
+	return false;
+}
+
+static void call_direct(struct jit *jit, const struct hlp_proto *proto, bool is_helper)
 {
 	struct buf *out = &jit->out;
 
+	x86_store(out, WORD, CHECK(left), LEFT);
+	if (!is_helper || !(jit->features & JIT_FUSE) || !x86_inline_helper(jit, proto)) {
+		x86_mov_rr(out, true, R9, RUN);
+		x86_call_address(jit, (const void *)(uintptr_t)proto->fn);
+	}
+	x86_load(out, WORD, LEFT, CHECK(left));
+}
+
+static void call_proto(struct jit *jit, const struct hlp_proto *proto, u32 idx, bool is_helper)
+{
 	if (!can_be_direct(jit, proto)) {
 		call_checked(jit, proto, idx);
 	} else {
 		ask_args(jit, proto, idx);
-		x86_store(out, WORD, CHECK(left), LEFT);
-		if (!is_helper || !(jit->features & JIT_FUSE) || !x86_inline_helper(jit, proto)) {
-			x86_mov_rr(out, true, R9, RUN);
-			x86_call_address(jit, (const void *)(uintptr_t)proto->fn);
-		}
-		x86_load(out, WORD, LEFT, CHECK(left));
+		if (!is_helper || !(jit->features & JIT_FUSE) || !inline_without_call(jit, proto))
+			call_direct(jit, proto, is_helper);
 	}
 	scramble(jit, idx, BPF_REG_1);
 }
