@@ -67,7 +67,7 @@ bool vf_arg_fits(u32 arg, const struct vf_reg *reg, u16 ignored)
 	/* a view of a dynptr is memory like any other */
 	if (HLP_KIND(arg) == HLP_MEM)
 		ignored |= VF_PACKET_SLICE;
-	if (reg->is_rdonly && !(arg & HLP_RDONLY) && HLP_KIND(arg) != HLP_MAP_KEY)
+	if (reg->is_rdonly && !(arg & HLP_RDONLY))
 		return false;
 	for (u32 i = 0; i < FITS_MAX && fits[i].kind != VF_NOT_INIT; i++) {
 		if (fits[i].kind == reg->kind && fits[i].flags == (u16)(reg->flags & (u16)~ignored))

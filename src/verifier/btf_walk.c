@@ -39,7 +39,9 @@ static const struct btf_type *type_of(const struct walk *w)
 
 static const char *name_of(const struct walk *w)
 {
-	return btf_type_name(w->btf, w->id);
+	const char *name = btf_type_name(w->btf, w->id);
+
+	return *name ? name : "(anon)";
 }
 
 #define complain(w, ...) ((w)->env ? vf_complain((w)->env, __VA_ARGS__) : -EACCES)

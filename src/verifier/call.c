@@ -337,6 +337,7 @@ static int special(struct vf_env *env, const struct hlp_proto *hlp, const struct
 	int err = 0;
 
 	switch (hlp->id) {
+	case BPF_FUNC_get_func_ip: return vf_helper_func_ip(env);
 	case BPF_FUNC_tail_call: return vf_ref_check_leaks(env, false, true, "tail_call");
 	case BPF_FUNC_dynptr_from_mem:
 		if (vf_regs(env)[BPF_REG_1].kind != VF_MAP_VALUE)

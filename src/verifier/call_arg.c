@@ -15,6 +15,14 @@
 #include "verifier/precision.h"
 #include "verifier/step.h"
 
+/* Types whose contexts Linux does not convert. */
+static const u64 plain_ctx_progs =
+	1ull << BPF_PROG_TYPE_SYSCALL | 1ull << BPF_PROG_TYPE_KPROBE |
+	1ull << BPF_PROG_TYPE_TRACEPOINT | 1ull << BPF_PROG_TYPE_RAW_TRACEPOINT |
+	1ull << BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE | 1ull << BPF_PROG_TYPE_TRACING |
+	1ull << BPF_PROG_TYPE_LSM | 1ull << BPF_PROG_TYPE_STRUCT_OPS |
+	1ull << BPF_PROG_TYPE_NETFILTER | 1ull << BPF_PROG_TYPE_LIRC_MODE2;
+
 /* A context that is plain memory: as far as its last byte. */
 static int call_ctx_mem(struct vf_env *env, u32 regno, u32 size, bool is_write, bool may_be_empty)
 {
@@ -61,7 +69,7 @@ int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, b
 	case VF_BUF: return vf_buffer_check(env, regno, reg->off, size, is_write);
 	case VF_BTF: return vf_call_btf_mem(env, regno, size);
 	case VF_CTX:
-		if (env->type->type == BPF_PROG_TYPE_SYSCALL)
+		if (plain_ctx_progs & 1ull << env->type->type)
 			return call_ctx_mem(env, regno, size, is_write, may_be_empty);
 		break;
 	default: break;

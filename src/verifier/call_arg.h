@@ -47,6 +47,8 @@ int vf_call_btf_result(struct vf_env *env, const struct vf_call *call);
 /* helper_place.c: the row for this program, or NULL; whether a helper that asks may be called here. */
 const struct hlp_proto *vf_helper_here(const struct vf_env *env, const struct hlp_proto *first);
 bool vf_helper_is_allowed(const struct vf_env *env, u32 id);
+/* bpf_get_func_ip is called where it knows an answer. */
+int vf_helper_func_ip(struct vf_env *env);
 /* A helper reads or writes size bytes at register regno. call NULL: nothing is left to be filled. */
 int vf_call_mem(struct vf_env *env, struct vf_call *call, u32 regno, u32 size, bool is_write,
 	bool may_be_empty);

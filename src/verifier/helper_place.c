@@ -104,3 +104,22 @@ bool vf_helper_is_allowed(const struct vf_env *env, u32 id)
 	default: return false;
 	}
 }
+
+/* Where a function was called from is known where a trampoline or a probe was put there. */
+int vf_helper_func_ip(struct vf_env *env)
+{
+	u32 type = env->type->type;
+
+	if (type == BPF_PROG_TYPE_KPROBE)
+		return 0;
+	if (type == BPF_PROG_TYPE_LSM && env->params->expected_attach_type == BPF_LSM_MAC)
+		return 0;
+	if (type != BPF_PROG_TYPE_TRACING)
+		return vf_complain(env, VF_C_FUNC_IP_TYPE, type);
+	switch (env->params->expected_attach_type) {
+	case BPF_TRACE_FENTRY:
+	case BPF_TRACE_FEXIT:
+	case BPF_MODIFY_RETURN: return 0;
+	default: return vf_complain(env, VF_C_FUNC_IP);
+	}
+}
