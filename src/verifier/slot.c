@@ -18,6 +18,9 @@ int vf_slot_find(
 		vf_note(env, "%s has to be at a constant offset\n", what);
 		return -EINVAL;
 	}
+	/* the frame pointer itself: a store to it says what is wrong (Linux takes it for fp-8) */
+	if (!off && cnt == 1)
+		return -ERANGE;
 	if (off % VF_SLOT_LEN || off >= 0 || vf_slot_of(off) + 1 < cnt) {
 		vf_note(env, "cannot pass in %s at an offset=%d\n", what, (int)off);
 		return -EINVAL;

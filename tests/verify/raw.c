@@ -15,7 +15,7 @@
  *
  * Instructions are those of isa_asm. `lddw map_fd %r1, @counts` and `lddw map_value %r1, @counts` name a
  * map; `$task_struct.pid` stands for the offset of a member in the kernel's BTF; `ksym REG
- * NAME` loads the address of a variable or function of the kernel; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
+ * NAME` loads the address of a variable or function of the kernel; `kfunc NAME` calls one; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
  */
 #include "verdict.h"
 
@@ -270,6 +270,20 @@ static bool parse_ksym(struct raw_case *raw, const char *text)
 	return parse_raw(raw, line) && parse_raw(raw, "0 0 0 0 0");
 }
 
+/* "NAME": a call of that function of the kernel. */
+static bool parse_kfunc(struct raw_case *raw, const char *name)
+{
+	char line[64];
+	int id = -ENOENT;
+
+	if (kernel_btf())
+		id = btf__find_by_name_kind(kernel_btf(), name, BTF_KIND_FUNC);
+	raw->lacks_types |= id < 0;
+	snprintf(line, sizeof(line), "%i 0 %i 0 %i", BPF_JMP | BPF_CALL, BPF_PSEUDO_KFUNC_CALL,
+		MAX(id, 0));
+	return parse_raw(raw, line);
+}
+
 /* An instruction line, with @NAME replaced by the map's number, $STRUCT.MEMBER by an offset. */
 static bool add_insn(struct raw_case *raw, const char *line)
 {
@@ -348,6 +362,9 @@ static bool add_line(struct raw_case *raw, struct test_case *c, const char *line
 	value = value_of(line, "ksym ");
 	if (value)
 		return parse_ksym(raw, value);
+	value = value_of(line, "kfunc ");
+	if (value)
+		return parse_kfunc(raw, value);
 	value = value_of(line, "raw ");
 	if (value)
 		return parse_raw(raw, value);

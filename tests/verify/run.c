@@ -257,7 +257,7 @@ static bool is_bpf_available(struct port *port)
 
 static void open_engines(struct run *r, const char *only)
 {
-	const struct port_opts opts = {0};
+	const struct port_opts opts = {.verify_only = true};
 	struct port_text why = {""};
 	struct port *port;
 
