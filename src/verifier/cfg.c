@@ -83,8 +83,10 @@ static void note_kfunc(struct vf_env *env, u32 t, const struct bpf_insn *insn)
 
 	if (vf_is_iter_next(env, insn))
 		env->aux[t].is_prune = env->aux[t].is_checkpoint = true;
-	if (fn && fn->no == VF_KF_bpf_xdp_pull_data)
-		env->subs[vf_sub_of(env, t)].changes_pkt = true;
+	if (!fn || !fn->is_allowed)
+		return;
+	env->subs[vf_sub_of(env, t)].changes_pkt |= fn->no == VF_KF_bpf_xdp_pull_data;
+	env->subs[vf_sub_of(env, t)].may_sleep |= (fn->flags & KF_SLEEPABLE) != 0;
 }
 
 static int visit_call(struct walk *walk, u32 t, const struct bpf_insn *insn, bool has_callee)

@@ -261,7 +261,7 @@ static int back_jump(struct vf_env *env, u32 idx, s32 next, const struct vf_hist
 		if (set->regs[set->top] & ARG_REGS)
 			return CANNOT_FOLLOW;
 		/* a tail call in a function that went through: the function is entered backwards */
-		if (insn->imm == BPF_FUNC_tail_call && next != (s32)idx + 1) {
+		if (!insn->src_reg && insn->imm == BPF_FUNC_tail_call && next != (s32)idx + 1) {
 			if (next < 0 || set->top + 1 == PROG_FRAME_MAX)
 				return CANNOT_FOLLOW;
 			set->top++;

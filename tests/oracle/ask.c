@@ -32,6 +32,7 @@ enum {
 	LEVEL_FIGURES = 4,
 	LEVEL_ALL = 6,
 	REFUSED_MAX = 32,
+	TYPES_NS = 20000000,
 	POISON_FIRST = 2000000000, /* what libbpf puts in the place of maps that were not created */
 };
 
@@ -113,6 +114,14 @@ static long watch(struct port *p, int cmd, union bpf_attr *attr, unsigned int si
 	if (!is_ours)
 		return ret;
 	spy.answer->ns = now_ns() - start;
+	/* what was slow may have read the kernel's types, which an engine does once */
+	if (spy.answer->ns > TYPES_NS && !spy.on_load) {
+		if (ret >= 0)
+			close(ret);
+		start = now_ns();
+		ret = spy.real->bpf(p, cmd, attr, size);
+		spy.answer->ns = now_ns() - start;
+	}
 	spy.answer->outcome = ret < 0 ? OUT_REJECTED : OUT_ACCEPTED;
 	spy.answer->err = ret < 0 ? -ret : 0;
 	spy.is_asked = true;
