@@ -47,15 +47,20 @@ struct CMUnitTest {
 #define assert_memory_equal(a, b, len) assert_true(!memcmp(a, b, len))
 
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
-	run_tests(tests, sizeof(tests) / sizeof((tests)[0]))
+	run_tests(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 
-static inline int run_tests(const struct CMUnitTest *tests, size_t cnt)
+static inline int run_tests(const struct CMUnitTest *tests, size_t cnt, int (*setup)(void **state),
+	int (*teardown)(void **state))
 {
+	void *state = NULL;
+
+	if (setup && setup(&state))
+		return 1;
 	for (size_t i = 0; i < cnt; i++) {
-		tests[i].run(NULL);
+		tests[i].run(&state);
 		printf("ok %zu - %s\n", i + 1, tests[i].name);
 	}
-	return 0;
+	return teardown && teardown(&state);
 }
 
 #endif
