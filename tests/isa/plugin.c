@@ -1,7 +1,7 @@
 /*
  * The program under test of the RFC 9669 conformance runner (bpf_conformance's plugin protocol).
  *
- *	skep-plugin [MEM] [--jit | --checked] [--elf] < PROGRAM
+ *	skep-plugin [MEM] [--jit | --checked | --checked-jit] [--elf] < PROGRAM
  *
  * MEM is two-digit hexadecimal bytes separated by blanks; the program sees its address in r1 (0 without)
  * and its length in r2. PROGRAM is hexadecimal too: raw instructions, or with --elf an ELF object whose
@@ -29,7 +29,7 @@ enum {
 	HELPER_UNWIND = 5, /* the public suite's number for it */
 };
 
-enum engine { ENGINE_INTERP, ENGINE_CHECKED, ENGINE_JIT };
+enum engine { ENGINE_INTERP, ENGINE_CHECKED, ENGINE_CHECKED_JIT, ENGINE_JIT };
 
 struct options {
 	const char *mem;
@@ -286,10 +286,13 @@ static int make_code(const struct bytes *text, u32 entry, u32 mem_len, struct pr
 	return find_subs(code);
 }
 
-static int run_jit(const struct prog_code *code, void *mem, struct run *run, u64 *ret_r0)
+static int run_jit(
+	const struct prog_code *code, void *mem, struct run *run, bool is_checked, u64 *ret_r0)
 {
 	struct prog_image image = {0};
-	int err = jit_compile(code, run->inst, &image);
+	const struct prog prog = {.code = *code};
+	int err = is_checked ? jit_compile_checked(&prog, run->inst, &image)
+			     : jit_compile(code, run->inst, &image);
 
 	if (err)
 		return fail("the JIT refuses the program", strerror(-err));
@@ -329,7 +332,12 @@ static int execute(const struct prog_code *code, struct bytes *mem, enum engine 
 	int err = 0;
 
 	switch (engine) {
-	case ENGINE_JIT: err = run_jit(code, mem->data, &run, &r0); break;
+	case ENGINE_JIT: err = run_jit(code, mem->data, &run, false, &r0); break;
+	case ENGINE_CHECKED_JIT:
+		err = run_jit(code, mem->data, &run, true, &r0);
+		if (!err && run.fault.kind)
+			err = fail("checked machine code ended with a fault", "");
+		break;
 	case ENGINE_CHECKED: err = run_checked(code, mem->data, &run, &r0); break;
 	case ENGINE_INTERP: r0 = interp_run(code, mem->data, &run); break;
 	}
@@ -343,6 +351,8 @@ static int take_options(int argc, char **argv, struct options *opts)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--jit"))
 			opts->engine = ENGINE_JIT;
+		else if (!strcmp(argv[i], "--checked-jit"))
+			opts->engine = ENGINE_CHECKED_JIT;
 		else if (!strcmp(argv[i], "--checked"))
 			opts->engine = ENGINE_CHECKED;
 		else if (!strcmp(argv[i], "--elf"))
@@ -350,9 +360,9 @@ static int take_options(int argc, char **argv, struct options *opts)
 		else if (strncmp(argv[i], "--", 2) && !opts->mem)
 			opts->mem = argv[i];
 		else
-			return fail(
-				"usage: skep-plugin [MEM] [--jit | --checked] [--elf] < PROGRAM; "
-				"not understood",
+			return fail("usage: skep-plugin [MEM] [--jit | --checked | --checked-jit] "
+				    "[--elf] < PROGRAM; "
+				    "not understood",
 				argv[i]);
 	}
 	return 0;
