@@ -361,7 +361,8 @@ static void try_load(
 	if (!prog)
 		return;
 	/* libbpf 1.1 looks for the program to replace, whatever type is set */
-	if (bpf_program__type(prog) == BPF_PROG_TYPE_EXT && q->prog_type != BPF_PROG_TYPE_EXT) {
+	if (libbpf_major_version() == 1 && libbpf_minor_version() < 5 &&
+		bpf_program__type(prog) == BPF_PROG_TYPE_EXT && q->prog_type != BPF_PROG_TYPE_EXT) {
 		snprintf(spy.libbpf_words, MSG_LEN, "a replacement under another type");
 		return;
 	}

@@ -11,7 +11,7 @@ enum {
 	NAME_LEN = 128,
 	MSG_LEN = 512,
 	ASK_SECONDS = 60,
-	ASK_MEM = 3 /* GiB of address space */,
+	ASK_MEM = 16 /* GiB of address space */,
 };
 
 enum outcome {

@@ -37,7 +37,7 @@ struct run {
 	u32 asked, outcomes[OUTCOME_CNT], same;
 	/* both reject; and of these, skep for want of support */
 	u32 both_rejected, errno_same, msg_same, unsupported, unsupported_errno;
-	u32 unsound, refused;
+	u32 unsound, exceptions, refused;
 	u32 group_cnt;
 	struct group groups[GROUPS_MAX];
 	u64 ns, kernel_us;
@@ -84,6 +84,27 @@ static bool is_unsupported(const struct answer *answer)
 	return !strncmp(answer->msg, "skep: ", strlen("skep: "));
 }
 
+static bool is_exception(const struct row *row)
+{
+	static const struct {
+		const char *object, *program, *proof;
+	} exceptions[] = {
+#define EXCEPTION(object, program, proof) {object, program, proof},
+#include "exceptions.def"
+#undef EXCEPTION
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(exceptions); i++) {
+		if (strcmp(exceptions[i].object, row->object) ||
+			strcmp(exceptions[i].program, row->program))
+			continue;
+		printf("accepted by exception: %s:%s: %s\n", row->object, row->program,
+			exceptions[i].proof);
+		return true;
+	}
+	return false;
+}
+
 static void judge(struct run *r, const struct row *row, const struct answer *answer)
 {
 	char words[MSG_LEN];
@@ -109,6 +130,8 @@ static void judge(struct run *r, const struct row *row, const struct answer *ans
 	} else if (row->is_accepted) {
 		r->refused++;
 		add_to_group(r, row, answer->msg);
+	} else if (is_exception(row)) {
+		r->exceptions++;
 	} else {
 		r->unsound++;
 		printf("ACCEPTED, and the kernel rejects: %s:%s: %s\n", row->object, row->program,
@@ -208,6 +231,7 @@ static void report(struct run *r)
 	printf("same verdict             %5u of %u: %.1f %%; of all %u: %.1f %%\n", r->same,
 		compared, percent(r->same, compared), r->asked, percent(r->same, r->asked));
 	printf("skep accepts, kernel not %5u\n", r->unsound);
+	printf("  and by named exception %5u\n", r->exceptions);
 	printf("kernel accepts, skep not %5u\n", r->refused);
 	printf("both reject              %5u: errno equal %.1f %%, last line equal %.1f %%\n",
 		r->both_rejected, percent(r->errno_same, r->both_rejected),
