@@ -38,6 +38,9 @@ struct skep_options {
 	/* Messages; text has no newline. Called from any thread that uses the instance. NULL: dropped. */
 	void (*log)(void *arg, enum skep_log_level level, const char *text);
 	void *log_arg;
+	/* Bytes of all maps together, from the sizes they are made with; one that does not fit is -ENOMEM.
+	 * 0: no limit. */
+	uint64_t map_mem_max;
 };
 
 /* A new instance; opts may be NULL. 0, -EINVAL (unknown flags, sz), -ENOMEM. */

@@ -247,6 +247,24 @@ u64 arena_alloc_pages(struct arena *arena, u64 addr, u32 cnt, int node)
 	return page < 0 ? 0 : arena->user_start + (u64)page * ARENA_PAGE;
 }
 
+int arena_reserve_pages(struct arena *arena, u64 addr, u32 cnt)
+{
+	u32 page = (u32)(addr - arena->user_start) / ARENA_PAGE;
+	int err = 0;
+
+	if (!cnt || addr % ARENA_PAGE)
+		return 0;
+	if (!arena->user_start || page + (u64)cnt > arena->page_cnt)
+		return -EINVAL;
+	pthread_mutex_lock(&arena->lock);
+	if (last_taken(arena, page, cnt) >= 0)
+		err = -EBUSY;
+	for (u32 i = 0; !err && i < cnt; i++)
+		mark(arena, page + i, true);
+	pthread_mutex_unlock(&arena->lock);
+	return err;
+}
+
 void arena_free_pages(struct arena *arena, u64 addr, u32 cnt)
 {
 	u64 full = (arena->user_start & ~(u64)UINT32_MAX) + low32(addr) / ARENA_PAGE * ARENA_PAGE;

@@ -38,6 +38,8 @@ u64 arena_window(const struct arena *arena);
 /* bpf_arena_alloc_pages: the user address of cnt zero pages, at addr if it is not 0; 0: no room, or
  * what was asked for is impossible. */
 u64 arena_alloc_pages(struct arena *arena, u64 addr, u32 cnt, int node);
+/* bpf_arena_reserve_pages: nobody is given these pages. -EINVAL: not of the arena; -EBUSY: some are taken. */
+int arena_reserve_pages(struct arena *arena, u64 addr, u32 cnt);
 /* bpf_arena_free_pages. */
 void arena_free_pages(struct arena *arena, u64 addr, u32 cnt);
 

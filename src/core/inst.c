@@ -62,6 +62,7 @@ int inst_init(struct skep *inst, const struct inst_options *opts)
 		.use_checked_jit = opts->checked && opts->checked_jit,
 		.clock = opts->clock,
 		.rand_state = opts->seed,
+		.map_mem_max = opts->map_mem_max,
 	};
 	if (inst->cpu_cnt > CPU_CNT_MAX)
 		return -EINVAL;

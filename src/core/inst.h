@@ -46,6 +46,8 @@ struct skep {
 	enum inst_clock clock;
 	u64 replay_ns;	/* CLOCK_REPLAY: the time that programs see */
 	u64 rand_state; /* used only with CLOCK_REPLAY, so that a run can be repeated bit for bit */
+	u64 map_mem_max; /* bytes that all maps may take; 0: no limit */
+	u64 map_mem;	 /* that they take; atomic */
 	struct trace trace;
 	struct core_kbtf *kbtf; /* types of the kernel: core_kbtf_get */
 	struct run *runs;	/* cpu_cnt of them: the state of each logical CPU */
@@ -93,6 +95,7 @@ struct inst_options {
 	const char *jitdump; /* folder for what perf is told of compiled code; NULL: nothing */
 	enum inst_clock clock;
 	u64 seed;		/* for CLOCK_REPLAY */
+	u64 map_mem_max;	/* bytes of all maps; 0: no limit */
 	const char *kernel_btf; /* file with the kernel's BTF; NULL: CORE_KBTF_PATH */
 };
 

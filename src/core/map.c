@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "btf/fields.h"
+#include "core/arena.h"
 #include "core/inst.h"
 #include "core/store.h"
 
@@ -86,6 +87,11 @@ void map_inner_free(struct map *inner)
 
 /* --- making ------------------------------------------------------------------------------------ */
 
+static void uncharge(struct skep *inst, u64 len)
+{
+	__atomic_sub_fetch(&inst->map_mem, len, __ATOMIC_RELAXED);
+}
+
 static void free_map(struct obj *obj)
 {
 	struct map *map = to_map(obj);
@@ -94,6 +100,7 @@ static void free_map(struct obj *obj)
 	struct btf_fields *fields = map->fields;
 	struct map_store *store = map->store;
 
+	uncharge(obj->inst, map->mem_len);
 	release_values(map, ~0U);
 	map->ops->free(map);
 	map_store_free(store);
@@ -122,10 +129,41 @@ static int take_store(struct map *map, struct map_store *store)
 	return 0;
 }
 
+/* What the map may come to take, from its sizes. -ENOMEM: more than there can be. */
+static int map_len(const struct skep *inst, const struct map_type *type,
+	const struct map_attr *attr, u64 *ret_len)
+{
+	u64 cpus = type->is_percpu ? inst->cpu_cnt : 1, len;
+	u64 each = ROUND_UP((u64)attr->key_size, 8) + ROUND_UP((u64)attr->value_size, 8) * cpus;
+
+	if (attr->type == BPF_MAP_TYPE_RINGBUF || attr->type == BPF_MAP_TYPE_USER_RINGBUF)
+		each = 1; /* entries are bytes */
+	if (attr->type == BPF_MAP_TYPE_ARENA)
+		each = ARENA_PAGE;
+	if (__builtin_mul_overflow(each, (u64)attr->max_entries, &len))
+		return -ENOMEM;
+	*ret_len = len;
+	return 0;
+}
+
+static int charge(struct skep *inst, u64 len)
+{
+	u64 now = __atomic_add_fetch(&inst->map_mem, len, __ATOMIC_RELAXED);
+
+	if (!inst->map_mem_max || (now >= len && now <= inst->map_mem_max))
+		return 0;
+	__atomic_sub_fetch(&inst->map_mem, len, __ATOMIC_RELAXED);
+	sink_emit(&inst->sink, SINK_WARN,
+		"BPF_MAP_CREATE: a map of %llu bytes does not fit the instance's limit of %llu",
+		(unsigned long long)len, (unsigned long long)inst->map_mem_max);
+	return -ENOMEM;
+}
+
 int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map)
 {
 	const struct map_type *type;
 	struct map *map;
+	u64 len;
 	int err;
 
 	if (attr->type >= inst->map_type_cnt || !inst->map_types[attr->type])
@@ -138,9 +176,17 @@ int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map
 		return err;
 	if (attr->flags & ~type->flags_ok || (attr->store && !type->ops->recover))
 		return -EINVAL;
-	err = type->ops->alloc(inst, attr, &map);
+	err = map_len(inst, type, attr, &len);
+	if (!err)
+		err = charge(inst, len);
 	if (err)
 		return err;
+	err = type->ops->alloc(inst, attr, &map);
+	if (err) {
+		uncharge(inst, len);
+		return err;
+	}
+	map->mem_len = len;
 	obj_init(&map->obj, inst, OBJ_MAP, &map_obj_ops);
 	map->type = type;
 	map->ops = type->ops;
@@ -154,7 +200,9 @@ int map_new(struct skep *inst, const struct map_attr *attr, struct map **ret_map
 	map->extra = attr->extra;
 	memcpy(map->name, attr->name, sizeof(map->name));
 	err = take_store(map, attr->store);
-	if (!err)
+	if (err)
+		uncharge(inst, len);
+	else
 		*ret_map = map;
 	return err;
 }

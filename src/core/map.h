@@ -203,6 +203,7 @@ struct map {
 	 * offset; the types they name are of btf. Owned; NULL: none. */
 	struct btf_fields *fields;
 	struct map_store *store; /* the file behind the map's memory; NULL without */
+	u64 mem_len;		 /* bytes that count against the instance's limit */
 	int mem_fd;		 /* memfd behind the values of a BPF_F_MMAPABLE map, else -1 */
 	/* Maps of maps: what inner maps are like (type, ops, sizes, flags, BTF), not an object; else NULL.
 	 * lookup gives the inner struct map, which lives until every run that found it has ended. */

@@ -22,6 +22,11 @@
 
 enum state { STATE_INIT, STATE_INUSE, STATE_TOBEFREE, STATE_READY };
 
+enum {
+	LINUX_OPS_LEN = 448,
+	LINUX_CODE_LEN = 4096,
+};
+
 static const char value_prefix[] = "bpf_struct_ops_";
 
 struct struct_ops {
@@ -60,14 +65,13 @@ static int find_type(struct struct_ops *ops, const struct map_attr *attr)
 		strncmp(btf_type_name(ops->btf, attr->btf_vmlinux_value_type_id), value_prefix,
 			sizeof(value_prefix) - 1))
 		return -MAP_ENOTSUPP;
-	if (attr->value_size != t->size)
-		return -EINVAL;
 	data = btf_member_at(ops->btf, t, btf_type_vlen(t) - 1);
 	ops->value_id = attr->btf_vmlinux_value_type_id;
 	ops->ops_id = btf_skip_modifiers(ops->btf, data.type_id);
 	ops->data_off = data.bit_off / 8;
-	t = btf_type_at(ops->btf, ops->ops_id);
-	return btf_type_is(t, BTF_KIND_STRUCT) ? 0 : -MAP_ENOTSUPP;
+	if (!btf_type_is(btf_type_at(ops->btf, ops->ops_id), BTF_KIND_STRUCT))
+		return -MAP_ENOTSUPP;
+	return attr->value_size == t->size ? 0 : -EINVAL;
 }
 
 static int alloc(struct skep *inst, const struct map_attr *attr, struct map **ret_map)
@@ -297,7 +301,14 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 
 static u64 mem_usage(const struct map *map)
 {
-	return sizeof(struct struct_ops) + (u64)2 * map->value_size;
+	const struct struct_ops *ops = to_ops(map);
+	const struct btf_type *t = btf_type_at(ops->btf, ops->ops_id);
+	u64 functions = 0;
+
+	for (u32 i = 0; i < btf_type_vlen(t); i++)
+		functions += is_function(ops->btf, btf_member_at(ops->btf, t, i).type_id);
+	return LINUX_OPS_LEN + (u64)2 * map->value_size + functions * 2 * sizeof(void *) +
+	       LINUX_CODE_LEN;
 }
 
 const struct map_ops map_struct_ops_ops = {

@@ -56,7 +56,8 @@ static int make_anchor(struct obj *obj)
 {
 	int mem_fd = -1, fd;
 
-	if (obj->kind == OBJ_MAP)
+	/* nobody outside may touch special fields */
+	if (obj->kind == OBJ_MAP && !container_of(obj, struct map, obj)->fields)
 		mem_fd = container_of(obj, struct map, obj)->mem_fd;
 	else if (obj->kind == OBJ_EVENT)
 		mem_fd = event_mem_fd(obj);

@@ -242,7 +242,7 @@ struct elem {
 	u8 short_key[SHORT_LEN], short_value[SHORT_LEN];
 };
 
-enum elem_use { ELEM_READ = 1, ELEM_WRITE = 2, ELEM_BOTH = 3 };
+enum elem_use { ELEM_LOOK_AT = 0, ELEM_READ = 1, ELEM_WRITE = 2, ELEM_BOTH = 3 };
 
 static u8 *room(u8 *near, u32 len)
 {
@@ -451,8 +451,15 @@ long sys_map_freeze(struct sys_call *call)
 {
 	struct sys *sys = sys_of(call->inst);
 	struct elem elem;
-	int err = elem_init(call, &elem, ELEM_WRITE);
+	int err = elem_init(call, &elem, ELEM_LOOK_AT);
 
+	if (err)
+		return err;
+	if (elem.map->fields || elem.map->type->type == BPF_MAP_TYPE_STRUCT_OPS)
+		err = -SYS_ENOTSUPP;
+	elem_done(&elem);
+	if (!err)
+		err = elem_init(call, &elem, ELEM_WRITE);
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&sys->writers);

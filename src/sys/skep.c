@@ -105,6 +105,7 @@ int skep_new(const struct skep_options *given, struct skep **ret_skep)
 	want.checked = opts.flags & SKEP_CHECKED;
 	want.clock = opts.flags & SKEP_REPLAY ? INST_CLOCK_REPLAY : INST_CLOCK_REAL;
 	want.seed = opts.seed;
+	want.map_mem_max = opts.map_mem_max;
 	err = sys_inst_init(&handle->inst, &want);
 	if (err)
 		mem_free(handle);

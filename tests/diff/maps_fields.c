@@ -109,6 +109,8 @@ static long side_op(u32 side, int cmd, const void *key, void *value, u64 flags)
 	union sys_attr attr = {0};
 
 	attr.uapi.map_fd = (u32)map_fds[side];
+	if (cmd == BPF_MAP_FREEZE)
+		return side_bpf(side, cmd, &attr);
 	attr.uapi.key = (uintptr_t)key;
 	attr.uapi.value = (uintptr_t)value;
 	attr.uapi.flags = flags;
@@ -170,6 +172,8 @@ static bool compare_map(u32 kind)
 		if (!agree(kind, cmd, rnd(is_lru ? 2 : ENTRIES + 2), flags))
 			return false;
 	}
+	if (!agree(kind, BPF_MAP_FREEZE, 0, 0))
+		return false;
 	close(map_fds[0]);
 	close(map_fds[1]);
 	return true;

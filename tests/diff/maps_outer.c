@@ -15,7 +15,9 @@
 #include <skep/skep.h>
 
 #include "../unit/btf/text.h"
+#include "btf/btf.h"
 #include "core/inst.h"
+#include "core/kbtf.h"
 #include "kernel.h"
 #include "sys/attr.h"
 #include "sys/caller.h"
@@ -57,6 +59,9 @@ static struct skep *skep;
 static u64 random_state, op_cnt, map_cnt, refused_cnt;
 static int btf_fds[2], fds[FD_MAX];
 static u32 fd_cnt;
+
+/* A structure of functions that the kernel's BTF has: struct bpf_struct_ops_tcp_congestion_ops. */
+static u32 ops_id, ops_size;
 
 static u32 rnd(u32 below)
 {
@@ -170,7 +175,8 @@ static struct shape valid_shape(u32 type)
 	case BPF_MAP_TYPE_ARENA: return (struct shape){0, 0, 1 + rnd(100), BPF_F_MMAPABLE};
 	case BPF_MAP_TYPE_CGROUP_STORAGE:
 	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: return (struct shape){one_in(2) ? 8 : 16, 8, 0, 0};
-	case BPF_MAP_TYPE_STRUCT_OPS: return (struct shape){4, 64, 1, 0, 0, 0};
+	case BPF_MAP_TYPE_STRUCT_OPS:
+		return (struct shape){4, ops_size, 1, one_in(2) ? BPF_F_LINK : 0, 0, 0};
 	case BPF_MAP_TYPE_STACK_TRACE:
 		shape.value_size = 8 * (1 + rnd(127));
 		shape.flags = one_in(3) ? BPF_F_STACK_BUILD_ID : 0;
@@ -286,6 +292,8 @@ static bool is_only_ours(const struct pair *pair, int cmd)
 {
 	if (cmd == BPF_MAP_GET_NEXT_KEY)
 		return pair->type == BPF_MAP_TYPE_SOCKHASH;
+	if (pair->type == BPF_MAP_TYPE_STRUCT_OPS)
+		return cmd == BPF_MAP_UPDATE_ELEM; /* its values are the TCP layer's matter */
 	return pair->type == BPF_MAP_TYPE_INODE_STORAGE;
 }
 
@@ -373,6 +381,8 @@ static bool compare_map(void)
 	attr->map_create.map_flags = pair.shape.flags;
 	attr->map_create.btf_key_type_id = pair.shape.key_id;
 	attr->map_create.btf_value_type_id = pair.shape.value_id;
+	if (pair.type == BPF_MAP_TYPE_STRUCT_OPS)
+		attr->map_create.btf_vmlinux_value_type_id = one_in(4) ? rnd(ops_id * 2) : ops_id;
 	for (u32 i = one_in(2) ? 1 + rnd(2) : 0; i; i--)
 		disturb(attr);
 	pair.key_size = attr->map_create.key_size;
@@ -402,6 +412,17 @@ static bool compare_map(void)
 	return ok;
 }
 
+static void find_ops(void)
+{
+	const struct btf_obj *btf;
+
+	if (!core_kbtf_get(skep, &btf) &&
+		!btf_find(btf, "bpf_struct_ops_tcp_congestion_ops", BTF_KIND_STRUCT, &ops_id))
+		ops_size = btf_type_at(btf, ops_id)->size;
+	else
+		ops_id = ops_size = 64;
+}
+
 int main(int argc, char **argv)
 {
 	u64 ops = argc > 1 ? strtoull(argv[1], NULL, 0) : 30000;
@@ -425,6 +446,7 @@ int main(int argc, char **argv)
 	}
 	buf_done(&data);
 	make_fds();
+	find_ops();
 	printf("seed %llu\n", (unsigned long long)seed);
 	random_state = seed * 2 + 1;
 	while (op_cnt < ops)

@@ -106,11 +106,40 @@ static void operations_allocate_nothing(void **state)
 	inst_done(&inst);
 }
 
+static void maps_stay_below_the_instances_limit(void **state)
+{
+	struct inst_options opts = {.cpu_cnt = 2, .map_mem_max = 10000};
+	const struct map_attr small = {BPF_MAP_TYPE_ARRAY, 4, 8, 250}; /* 16 bytes an entry */
+	const struct map_attr percpu = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 250};
+	const struct map_attr big = {BPF_MAP_TYPE_HASH, 16, 1000, 10};
+	const struct map_attr huge = {BPF_MAP_TYPE_ARRAY, 4, INT32_MAX, UINT32_MAX};
+	struct map *map, *other, *refused = NULL;
+	struct skep inst;
+
+	assert_int_equal(inst_init(&inst, &opts), 0);
+	inst.map_types = map_types;
+	inst.map_type_cnt = map_types_cnt;
+	assert_int_equal(map_new(&inst, &big, &refused), -ENOMEM);
+	assert_int_equal(map_new(&inst, &huge, &refused), -ENOMEM);
+	assert_null(refused);
+	assert_int_equal(map_new(&inst, &small, &map), 0);
+	assert_int_equal(map_new(&inst, &percpu, &other), 0);
+	assert_int_equal(inst.map_mem, 4000 + 6000);
+	assert_int_equal(map_new(&inst, &small, &refused), -ENOMEM);
+	obj_put(&map->obj);
+	assert_int_equal(map_new(&inst, &small, &map), 0);
+	obj_put(&map->obj);
+	obj_put(&other->obj);
+	assert_int_equal(inst.map_mem, 0);
+	inst_done(&inst);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_allocation_may_fail),
 		cmocka_unit_test(operations_allocate_nothing),
+		cmocka_unit_test(maps_stay_below_the_instances_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -426,6 +426,10 @@ static void pages_are_the_same_from_both_sides(void **state)
 	assert_int_equal(user[4 * page], 0);
 	assert_int_equal(arena_alloc_pages(arena, addr + 1, 1, -1), 0);
 	assert_int_equal(arena_alloc_pages(arena, 0, PAGES + 1, -1), 0);
+	assert_int_equal(arena_reserve_pages(arena, USER_AT, 3), 0);
+	assert_int_equal(arena_reserve_pages(arena, USER_AT + 2 * ARENA_PAGE, 2), -EBUSY);
+	assert_int_equal(arena_reserve_pages(arena, USER_AT, PAGES + 1), -EINVAL);
+	assert_int_equal(arena_alloc_pages(arena, USER_AT, 1, -1), 0);
 	munmap(user, (size_t)PAGES * ARENA_PAGE);
 	obj_put(&map->obj);
 }
