@@ -30,6 +30,12 @@
 #ifndef BPF_ADDR_SPACE_CAST
 #define BPF_ADDR_SPACE_CAST 1 /* off of ALU64 MOV X */
 #endif
+/* Modes that only the verifier makes, for addresses in an arena: Linux's internal ones. */
+#ifndef BPF_PROBE_MEM32
+#define BPF_PROBE_MEM32	  0xa0
+#define BPF_PROBE_MEM32SX 0xc0
+#define BPF_PROBE_ATOMIC  0xe0
+#endif
 #ifndef BPF_ADDR_PERCPU
 #define BPF_ADDR_PERCPU (-1) /* off of ALU64 MOV X; only the verifier makes it */
 #endif

@@ -86,7 +86,7 @@ static int value_addr(const struct map *map, u32 off, u64 *ret_addr)
 
 	if (off > arena_user_end(to_arena(map)->arena) - start)
 		return -ERANGE;
-	*ret_addr = start;
+	*ret_addr = start + off;
 	return 0;
 }
 

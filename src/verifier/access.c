@@ -39,6 +39,7 @@ int vf_access_aligned(struct vf_env *env, const struct vf_access *acc)
 	case VF_SOCK_COMMON: what = reg->may_be_null ? "" : "sock_common "; break;
 	case VF_TCP_SOCK: what = reg->may_be_null ? "" : "tcp_sock "; break;
 	case VF_XDP_SOCK: what = reg->may_be_null ? "" : "xdp_sock "; break;
+	case VF_ARENA: return 0;
 	}
 	/* the stack is tracked slot by slot, so an access may never straddle two by accident */
 	if (reg->kind != VF_STACK && !acc->is_aligned && !env->is_strict)
@@ -162,6 +163,10 @@ static int access_region(struct vf_env *env, const struct vf_access *acc)
 	case VF_PACKET_META: return access_plain(env, acc);
 	case VF_MAP_PTR: return vf_map_ptr_access(env, acc);
 	case VF_BTF: return vf_btf_access(env, acc);
+	case VF_ARENA:
+		if (!acc->is_write && acc->value >= 0)
+			vf_reg_unknown(&vf_regs(env)[acc->value]);
+		return 0;
 	case VF_BUF:
 	case VF_TP_BUFFER:
 	case VF_FLOW_KEYS: return vf_buffer_access(env, acc);

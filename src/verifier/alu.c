@@ -93,6 +93,18 @@ static void move_part(
 		vf_scalar_truncate(&dst->num, 32);
 }
 
+/* Between an arena's addresses as user space has them, which are numbers, and as a program uses them. */
+static int cast(struct vf_env *env, const struct bpf_insn *insn, struct vf_reg *dst)
+{
+	if (!env->arena)
+		return vf_complain(env, VF_C_CAST_ARENA);
+	if (insn->imm == 1)
+		vf_reg_pointer(dst, VF_ARENA);
+	else
+		vf_reg_unknown(dst);
+	return 0;
+}
+
 static int move(struct vf_env *env, const struct bpf_insn *insn)
 {
 	struct vf_reg *dst = &vf_regs(env)[insn->dst_reg], *src = &vf_regs(env)[insn->src_reg];
@@ -101,7 +113,7 @@ static int move(struct vf_env *env, const struct bpf_insn *insn)
 	if (err || (err = vf_reg_write(env, insn->dst_reg)))
 		return err;
 	if (is_wide(insn) && insn->off == BPF_ADDR_SPACE_CAST)
-		return vf_complain(env, VF_C_CAST_ARENA);
+		return cast(env, insn, dst);
 	if (is_wide(insn) && !insn->off) {
 		vf_reg_link(env, src);
 		*dst = *src;
@@ -212,6 +224,12 @@ static int combine(struct vf_env *env, const struct bpf_insn *insn)
 	struct vf_reg constant, *src = &regs[insn->src_reg];
 	int err;
 
+	/* whatever comes out, its low 32 bits are an offset into the arena's window */
+	if (dst->kind == VF_ARENA || (has_src(insn) && src->kind == VF_ARENA)) {
+		if (dst->kind != VF_ARENA)
+			*dst = *src;
+		return 0;
+	}
 	if (!has_src(insn)) {
 		vf_reg_known(&constant, (s64)insn->imm);
 		if (!vf_is_scalar(dst))

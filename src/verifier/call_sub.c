@@ -88,7 +88,9 @@ static int check_arg(struct vf_env *env, const struct vf_sub *sub, u32 arg_no)
 		/* loads through it survive any address */
 		return arg->flags & VF_UNTRUSTED ? 0 : check_object(env, regno, arg);
 	case VF_ARG_ARENA:
-		return vf_is_scalar(reg) ? 0 : vf_complain(env, VF_C_GLOBAL_ARENA, regno);
+		return vf_is_scalar(reg) || reg->kind == VF_ARENA
+			       ? 0
+			       : vf_complain(env, VF_C_GLOBAL_ARENA, regno);
 	case VF_ARG_DYNPTR:
 		err = vf_kind_bits(reg->kind) & KIND_MOVED ? 0 : vf_reg_unmoved(env, regno);
 		return err ? err : vf_dynptr_arg(env, regno, &any_dynptr);

@@ -128,6 +128,7 @@ struct vf_env {
 	struct vf_scc *scc;
 	struct vf_kfunc *kfuncs; /* kernel functions that instructions name (kfunc.c) */
 	u32 kfunc_cnt;
+	struct map *arena;   /* the one that it names; NULL: none */
 	const char *missing; /* a kernel function that the engine cannot run; NULL: none */
 	/* the flow graph backwards: pred[pred_start[i]] to pred[pred_start[i + 1] - 1] lead to i */
 	u32 *pred_start, *pred;

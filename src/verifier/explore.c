@@ -212,6 +212,7 @@ static int set_arg(struct vf_env *env, const struct vf_arg *arg, struct vf_reg *
 		reg->may_be_null = arg->may_be_null;
 		reg->id = ++env->id_gen;
 		return core_kbtf_get(env->params->inst, &reg->btf);
+	case VF_ARG_ARENA: vf_reg_pointer(reg, VF_ARENA); return 0;
 	case VF_ARG_DYNPTR: vf_reg_dynptr(env, reg, VF_DYNPTR_LOCAL); return 0;
 	default: vf_reg_unknown(reg); return 0;
 	}

@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 
+#include "core/arena.h"
+#include "core/map.h"
 #include "verifier/env.h"
 #include "verifier/static.h"
 
@@ -51,6 +53,19 @@ static int value_address(struct vf_env *env, const struct map *map, u32 off, u64
 	return 0;
 }
 
+/* Addresses in a program are of one arena, which user space has put somewhere. */
+static int use_arena(struct vf_env *env, struct map *map)
+{
+	const struct arena *arena = container_of(map, struct map_arena, map)->arena;
+
+	if (env->arena && env->arena != map)
+		return vf_complain(env, VF_C_ARENA_TWO);
+	if (!arena_user_start(arena))
+		return vf_complain(env, VF_C_ARENA_ADDRESS);
+	env->arena = map;
+	return 0;
+}
+
 static int resolve_map(struct vf_env *env, struct bpf_insn *insn, struct vf_aux *aux)
 {
 	bool is_value, is_idx;
@@ -73,6 +88,11 @@ static int resolve_map(struct vf_env *env, struct bpf_insn *insn, struct vf_aux 
 	err = use_map(env, insn->imm, is_idx, &map);
 	if (err)
 		return err;
+	if (map->type->type == BPF_MAP_TYPE_ARENA) {
+		err = use_arena(env, map);
+		if (err)
+			return err;
+	}
 	addr = (uintptr_t)map;
 	if (is_value) {
 		aux->map_off = insn[1].imm;

@@ -132,6 +132,25 @@ static u32 emit_ctx(const struct plan *plan, u32 i, struct bpf_insn *out)
 	return 1;
 }
 
+static bool is_arena_access(const struct plan *plan, u32 i)
+{
+	return plan->env->aux[i].access_kind == VF_ARENA;
+}
+
+/* Through an arena pointer: only its low 32 bits count. */
+static struct bpf_insn emit_arena(const struct bpf_insn *insn)
+{
+	struct bpf_insn out = *insn;
+	u8 mode = BPF_PROBE_MEM32;
+
+	if (BPF_MODE(insn->code) == BPF_ATOMIC)
+		mode = BPF_PROBE_ATOMIC;
+	else if (BPF_MODE(insn->code) == BPF_MEMSX)
+		mode = BPF_PROBE_MEM32SX;
+	out.code = BPF_CLASS(insn->code) | mode | BPF_SIZE(insn->code);
+	return out;
+}
+
 /*
  * Objects of the kernel do not exist here: what is loaded from them is what a load from a bad address
  * yields, 0; stores to them go. Of a map's record the fields that it has here are read.
@@ -286,7 +305,9 @@ static int emit(struct plan *plan, u32 i)
 		emit_ctx(plan, i, out);
 		return 0;
 	}
-	out[0] = is_object_access(plan, i) ? emit_object(plan, i) : *insn;
+	out[0] = is_arena_access(plan, i)    ? emit_arena(insn)
+		 : is_object_access(plan, i) ? emit_object(plan, i)
+					     : *insn;
 	if (isa_is_lddw(insn)) {
 		out[1] = insn[1];
 		if (insn->src_reg == BPF_PSEUDO_BTF_ID)

@@ -121,9 +121,11 @@ static int read_modify_write(struct vf_env *env, const struct bpf_insn *insn)
 		.value = VF_NO_REG,
 	};
 	int err = vf_reg_read(env, insn->src_reg), result = VF_NO_REG;
+	struct vf_reg reg;
 
 	if (!err)
 		err = vf_reg_read(env, insn->dst_reg);
+	reg = vf_regs(env)[insn->dst_reg];
 	if (!err && insn->imm == BPF_CMPXCHG)
 		err = vf_reg_read(env, BPF_REG_0);
 	if (!err)
@@ -146,7 +148,8 @@ static int read_modify_write(struct vf_env *env, const struct bpf_insn *insn)
 		return err;
 	acc.is_write = true;
 	acc.value = VF_NO_REG;
-	return vf_access(env, &acc);
+	err = vf_access(env, &acc);
+	return err ? err : note_kind(env, &reg, false);
 }
 
 static int atomic(struct vf_env *env, const struct bpf_insn *insn)
@@ -193,6 +196,10 @@ static int load_constant(struct vf_env *env, const struct bpf_insn *insn)
 		dst->map = aux->map;
 		break;
 	case BPF_PSEUDO_MAP_VALUE:
+		if (aux->map->type->type == BPF_MAP_TYPE_ARENA) { /* an address of user space */
+			vf_reg_unknown(dst);
+			break;
+		}
 		vf_reg_pointer(dst, VF_MAP_VALUE);
 		dst->map = aux->map;
 		dst->off = aux->map_off;

@@ -4,7 +4,7 @@
  *
  *	== a register is read before it was written
  *	prog: xdp				the default; libbpf's names of program types, or numbers
- *	map: counts hash 4 8 16 [flags]		name, type, key, value, entries
+ *	map: counts hash 4 8 16 [flags [extra]]	name, type, key, value, entries
  *	license: none				the default is GPL
  *	flags: 1				of BPF_PROG_LOAD
  *	attach: cgroup_inet4_bind		the expected attach type, libbpf's name; default none
@@ -37,6 +37,7 @@ enum { MAPS_MAX = 4, NAME_MAX_LEN = 64, CASE_NAME_MAX = 160, RAWS_MAX = 32 };
 struct map_spec {
 	char name[NAME_MAX_LEN];
 	u32 type, key_size, value_size, max_entries, flags;
+	u64 extra;
 };
 
 struct raw_case {
@@ -150,7 +151,8 @@ static int create_maps(const struct raw_case *raw, int fds[MAPS_MAX], char why[W
 {
 	for (u32 i = 0; i < raw->map_cnt; i++) {
 		const struct map_spec *map = &raw->maps[i];
-		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = map->flags);
+		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = map->flags,
+			.map_extra = map->extra);
 
 		fds[i] = bpf_map_create(map->type, map->name, map->key_size, map->value_size,
 			map->max_entries, &opts);
@@ -228,9 +230,9 @@ static bool parse_map(struct raw_case *raw, const char *text)
 	struct map_spec *map = &raw->maps[raw->map_cnt];
 	char type[NAME_MAX_LEN];
 
-	if (raw->map_cnt == MAPS_MAX ||
-		sscanf(text, "%63s %63s %u %u %u %u", map->name, type, &map->key_size,
-			&map->value_size, &map->max_entries, &map->flags) < 5)
+	if (raw->map_cnt == MAPS_MAX || sscanf(text, "%63s %63s %u %u %u %u %llx", map->name, type,
+						&map->key_size, &map->value_size, &map->max_entries,
+						&map->flags, (unsigned long long *)&map->extra) < 5)
 		return false;
 	map->type = type_by_name(type, map_type_str, 64);
 	raw->map_cnt++;
