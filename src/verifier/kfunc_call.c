@@ -268,6 +268,8 @@ int vf_call_kfunc(struct vf_env *env, const struct bpf_insn *insn)
 		err = call_back(env, &call);
 	if (!err)
 		err = vf_section_call(env, call.fn);
+	if (!err && call.fn->flags & KF_RCU_PROTECTED && !vf_in_rcu(env))
+		return vf_complain(env, VF_C_KFUNC_RCU, call.fn->name);
 	if (!err)
 		err = release(env, &call);
 	if (!err && call.fn->no == VF_KF_bpf_throw)

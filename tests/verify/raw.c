@@ -4,18 +4,21 @@
  *
  *	== a register is read before it was written
  *	prog: xdp				the default; libbpf's names of program types, or numbers
- *	map: counts hash 4 8 16 [flags [extra]]	name, type, key, value, entries
+ *	map: counts hash 4 8 16 [flags [extra]]	name, type, key, value, entries; extra is a number, or
+ *		`frozen`: a map with one entry, of key 0 and a value of bytes 'x', that is frozen
  *	license: none				the default is GPL
  *	flags: 1				of BPF_PROG_LOAD
  *	attach: cgroup_inet4_bind		the expected attach type, libbpf's name; default none
- *	target: typedef btf_trace_sched_switch	what it attaches to, by kind and name in the kernel's BTF
+ *	target: typedef btf_trace_sched_switch	what it attaches to, by kind and name in the kernel's BTF, or
+ *		id NUMBER
  *	expect: EACCES R2 !read_ok
  *	r0 = r2
  *	exit
  *
  * Instructions are those of isa_asm. `lddw map_fd %r1, @counts` and `lddw map_value %r1, @counts` name a
  * map; `$task_struct.pid` stands for the offset of a member in the kernel's BTF; `ksym REG
- * NAME` loads the address of a variable or function of the kernel; `kfunc NAME` calls one; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text.
+ * NAME` loads the address of a variable or function of the kernel; `kfunc NAME` calls one; `raw CODE DST SRC OFF IMM` stands for an instruction that has no text;
+ * `times COUNT INSTRUCTION` is the instruction that often.
  */
 #include "verdict.h"
 
@@ -38,6 +41,7 @@ struct map_spec {
 	char name[NAME_MAX_LEN];
 	u32 type, key_size, value_size, max_entries, flags;
 	u64 extra;
+	bool is_frozen;
 };
 
 struct raw_case {
@@ -98,7 +102,7 @@ static const struct btf *kernel_btf(void)
 	return btf;
 }
 
-/* "func NAME", "typedef NAME", "struct NAME" */
+/* "func NAME", "typedef NAME", "struct NAME", "id NUMBER" */
 static bool parse_target(struct raw_case *raw, const char *text)
 {
 	static const struct {
@@ -107,6 +111,8 @@ static bool parse_target(struct raw_case *raw, const char *text)
 	} kinds[] = {{"func ", BTF_KIND_FUNC}, {"typedef ", BTF_KIND_TYPEDEF},
 		{"struct ", BTF_KIND_STRUCT}};
 
+	if (sscanf(text, "id %u", &raw->attach_btf_id) == 1)
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		int id = -ENOENT;
 
@@ -147,6 +153,16 @@ static int member_off(const char *text, size_t len)
 
 /* ---- asking ---- */
 
+static bool fill_and_freeze(const struct map_spec *map, int fd)
+{
+	char key[64] = "", value[64];
+
+	memset(value, 'x', sizeof(value));
+	errno = E2BIG;
+	return map->key_size <= sizeof(key) && map->value_size <= sizeof(value) &&
+	       !bpf_map_update_elem(fd, key, value, BPF_ANY) && !bpf_map_freeze(fd);
+}
+
 static int create_maps(const struct raw_case *raw, int fds[MAPS_MAX], char why[WORDS_MAX])
 {
 	for (u32 i = 0; i < raw->map_cnt; i++) {
@@ -160,6 +176,10 @@ static int create_maps(const struct raw_case *raw, int fds[MAPS_MAX], char why[W
 			snprintf(why, WORDS_MAX, "map %s: %s", map->name, strerror(errno));
 			return errno == EINVAL ? ENGINE_LACKS : -errno;
 		}
+		if (map->is_frozen && !fill_and_freeze(map, fds[i])) {
+			snprintf(why, WORDS_MAX, "freezing map %s: %s", map->name, strerror(errno));
+			return -errno;
+		}
 	}
 	return 0;
 }
@@ -171,10 +191,12 @@ static void patch(
 		struct bpf_insn *insn = &insns[i];
 		u32 mark = (u32)insn->imm - RAW_MARK;
 
-		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && mark < raw->raw_cnt) {
+		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && mark < raw->raw_cnt)
 			*insn = raw->raws[mark];
-			continue;
-		}
+	}
+	for (u32 i = 0; i < cnt; i++) {
+		struct bpf_insn *insn = &insns[i];
+
 		if (!isa_is_lddw(insn))
 			continue;
 		if ((insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE) &&
@@ -228,12 +250,14 @@ static int load(const struct test_case *c, u32 log_level, char *log, struct verd
 static bool parse_map(struct raw_case *raw, const char *text)
 {
 	struct map_spec *map = &raw->maps[raw->map_cnt];
-	char type[NAME_MAX_LEN];
+	char type[NAME_MAX_LEN], extra[NAME_MAX_LEN] = "";
 
-	if (raw->map_cnt == MAPS_MAX || sscanf(text, "%63s %63s %u %u %u %u %llx", map->name, type,
-						&map->key_size, &map->value_size, &map->max_entries,
-						&map->flags, (unsigned long long *)&map->extra) < 5)
+	if (raw->map_cnt == MAPS_MAX ||
+		sscanf(text, "%63s %63s %u %u %u %u %63s", map->name, type, &map->key_size,
+			&map->value_size, &map->max_entries, &map->flags, extra) < 5)
 		return false;
+	map->is_frozen = !strcmp(extra, "frozen");
+	map->extra = map->is_frozen ? 0 : strtoull(extra, NULL, 16);
 	map->type = type_by_name(type, map_type_str, 64);
 	raw->map_cnt++;
 	return map->type;
@@ -325,6 +349,27 @@ static const char *value_of(const char *line, const char *key)
 	return line + len + strspn(line + len, " \t");
 }
 
+/* "COUNT INSTRUCTION" */
+static bool repeat_insn(struct raw_case *raw, const char *text)
+{
+	char line[128];
+	size_t start = raw->text.len;
+	const char *insn, *value;
+	char *end;
+	u32 cnt = strtoul(text, &end, 0);
+	bool ok;
+
+	insn = end + strspn(end, " ");
+	value = value_of(insn, "raw ");
+	ok = cnt && (value ? parse_raw(raw, value) : add_insn(raw, insn));
+	if (!ok)
+		return false;
+	snprintf(line, sizeof(line), "%s", buf_text(&raw->text) + start);
+	while (--cnt)
+		buf_printf(&raw->text, "%s", line);
+	return true;
+}
+
 static bool add_line(struct raw_case *raw, struct test_case *c, const char *line)
 {
 	const char *value;
@@ -370,6 +415,9 @@ static bool add_line(struct raw_case *raw, struct test_case *c, const char *line
 	value = value_of(line, "raw ");
 	if (value)
 		return parse_raw(raw, value);
+	value = value_of(line, "times ");
+	if (value)
+		return repeat_insn(raw, value);
 	return add_insn(raw, line);
 }
 
