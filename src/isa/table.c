@@ -69,14 +69,15 @@ const struct isa_op *isa_op(u32 id)
 	return id < ISA_CNT ? &ops[id] : NULL;
 }
 
+/* A table: which field it is cannot be foreseen, so a branch would cost more. */
 static s32 key_field(const struct bpf_insn *insn, u8 key)
 {
-	switch (key) {
-	case ISA_KEY_OFF: return insn->off;
-	case ISA_KEY_IMM: return insn->imm;
-	case ISA_KEY_SRC: return insn->src_reg;
-	default: return 0;
-	}
+	const s32 fields[] = {[ISA_KEY_NONE] = 0,
+		[ISA_KEY_OFF] = insn->off,
+		[ISA_KEY_IMM] = insn->imm,
+		[ISA_KEY_SRC] = insn->src_reg};
+
+	return fields[key];
 }
 
 const struct isa_op *isa_find(const struct bpf_insn *insn)
@@ -203,8 +204,9 @@ int isa_check(const struct bpf_insn *insn, u32 cnt, struct buf *why)
 
 static u16 named_regs(const struct bpf_insn *insn, u32 regs)
 {
-	return (u16)((regs & 0x7ff) | (regs & DST ? 1U << insn->dst_reg : 0) |
-		     (regs & SRC_REG ? 1U << insn->src_reg : 0));
+	const u32 has_dst = !!(regs & DST), has_src = !!(regs & SRC_REG);
+
+	return (u16)((regs & 0x7ff) | has_dst << insn->dst_reg | has_src << insn->src_reg);
 }
 
 void isa_regs(const struct bpf_insn *insn, u16 *ret_read, u16 *ret_written)

@@ -66,6 +66,7 @@ static int look(const struct prog_code *code, struct jit_flow *flow)
 		if (insn->dst_reg >= ISA_REG_CNT || insn->src_reg >= ISA_REG_CNT)
 			return -EINVAL;
 		isa_regs(insn, &flow->reads[i], &flow->writes[i]);
+		flow->subs[sub - 1].uses_stack |= flow->reads[i] >> BPF_REG_10 & 1;
 		note_calls(&flow->subs[sub - 1], insn);
 		if (insn->code && isa_is_jump(insn)) {
 			target = (s64)i + 1 + isa_jump_off(insn);
@@ -172,11 +173,13 @@ static void spread(const struct block *blocks, u32 cnt, struct jit_flow *flow)
 int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 {
 	const size_t cnt = code->insn_cnt;
-	struct jit_flow flow = {.reads = mem_array(cnt + 1, 3 * sizeof(u16) + sizeof(u8)),
-		.subs = mem_array(code->sub_cnt, sizeof(*flow.subs))};
+	const size_t subs_len = code->sub_cnt * sizeof(struct jit_flow_sub);
+	struct jit_flow flow = {
+		.subs = mem_zalloc(subs_len + (cnt + 1) * (3 * sizeof(u16) + sizeof(u8)))};
 	int err = -ENOMEM;
 
-	if (flow.reads && flow.subs) {
+	if (flow.subs) {
+		flow.reads = (u16 *)(flow.subs + code->sub_cnt);
 		flow.writes = flow.reads + cnt + 1;
 		flow.live = flow.writes + cnt + 1;
 		flow.is_target = (u8 *)(flow.live + cnt + 1);
@@ -191,24 +194,21 @@ int jit_flow_init(const struct prog_code *code, struct jit_flow *ret_flow)
 
 int jit_flow_solve(const struct prog_code *code, struct jit_flow *flow)
 {
-	struct block *blocks = mem_alloc((size_t)flow->block_cnt * sizeof(*blocks));
-	u32 *block_of = mem_array(code->insn_cnt, sizeof(*block_of)), cnt;
-	int err = -ENOMEM;
+	struct block *blocks = mem_alloc(
+		flow->block_cnt * sizeof(*blocks) + code->insn_cnt * sizeof(u32));
+	u32 cnt;
 
-	if (blocks && block_of) {
-		cnt = find_blocks(code, flow, blocks, block_of);
-		solve(blocks, cnt);
-		spread(blocks, cnt, flow);
-		err = 0;
-	}
+	if (!blocks)
+		return -ENOMEM;
+	cnt = find_blocks(code, flow, blocks, (u32 *)(blocks + flow->block_cnt));
+	solve(blocks, cnt);
+	spread(blocks, cnt, flow);
 	mem_free(blocks);
-	mem_free(block_of);
-	return err;
+	return 0;
 }
 
 void jit_flow_done(struct jit_flow *flow)
 {
-	mem_free(flow->reads);
-	mem_free(flow->subs);
+	mem_free(flow->subs); /* and what stands behind it */
 	*flow = (struct jit_flow){0};
 }

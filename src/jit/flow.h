@@ -12,8 +12,9 @@ enum { JIT_LOOP = 2 };
 /* What a function does anywhere. */
 struct jit_flow_sub {
 	u16 reads,
-		writes; /* registers, as bits; some that it writes first may be missing in reads */
-	bool has_call;	/* or something that becomes one; a tail call is a jump */
+		writes;	 /* registers, as bits; some that it writes first may be missing in reads */
+	bool uses_stack; /* R10 is read somewhere in the program as it was loaded */
+	bool has_call;	 /* or something that becomes one; a tail call is a jump */
 	bool has_kfunc;
 	bool has_tail_call;
 	bool has_may_goto;

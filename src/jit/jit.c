@@ -151,9 +151,10 @@ static int find_sub(const struct prog_code *code, u32 start)
 	return -ENOENT;
 }
 
-/* Where functions, their doors for C, and instructions begin. */
+/* Where functions, instructions, and the functions' doors for C begin: three arrays of one piece, which begins with
+ * sub. The image keeps it. */
 struct offsets {
-	u32 *sub, *door, *insn;
+	u32 *sub, *insn, *door;
 	u32 *resume, *cold; /* of checked code */
 };
 
@@ -285,18 +286,20 @@ static int compile_with(const struct prog_code *code, const struct skep *inst, u
 		.inst = inst,
 		.features = features,
 		.guarded = guarded,
-		.is_guarded = mem_array(guarded ? code->insn_cnt : 1, sizeof(*jit.is_guarded)),
+		.is_guarded = guarded ? mem_array(code->insn_cnt, sizeof(*jit.is_guarded)) : NULL,
 		.room = (size_t)code->insn_cnt * jit_target->insn_len_max + ENTRY_LEN_MAX};
-	struct offsets offs = {.sub = mem_array(code->sub_cnt, sizeof(*offs.sub)),
-		.door = mem_array(code->sub_cnt, sizeof(*offs.door)),
-		.insn = mem_array(code->insn_cnt + 1, sizeof(*offs.insn))};
+	struct offsets offs = {
+		.sub = mem_array(
+			(size_t)code->insn_cnt + 1 + 2 * (size_t)code->sub_cnt, sizeof(*offs.sub))};
 	struct jit_mem *mem = mem_zalloc(sizeof(*mem));
 	int err = -ENOMEM;
 
 	if (guarded)
 		jit.room = jit.room * GUARDED_ROOM + (size_t)code->sub_cnt * PROLOGUE_LEN_MAX;
-	if (!jit.is_guarded || !offs.sub || !offs.door || !offs.insn || !mem)
+	if ((guarded && !jit.is_guarded) || !offs.sub || !mem)
 		goto free_all;
+	offs.insn = offs.sub + code->sub_cnt;
+	offs.door = offs.insn + code->insn_cnt + 1;
 	err = prepare(&jit, &work);
 	if (!err)
 		err = jit_mem_reserve(inst ? inst->code : NULL, jit.room,
@@ -325,12 +328,10 @@ free_all:
 	if (mem)
 		jit_mem_free(mem);
 	mem_free(mem);
-	mem_free(offs.insn);
 	mem_free(offs.sub);
 free_work:
 	if (work.insns != code->insns)
 		mem_free(work.insns);
-	mem_free(offs.door);
 	mem_free(offs.resume);
 	mem_free(offs.cold);
 	mem_free(jit.is_guarded);
@@ -380,7 +381,6 @@ void jit_free(struct prog_image *image)
 	jit_mem_free(image->jit);
 	jit_guarded_free(image->guarded);
 	mem_free(image->jit);
-	mem_free(image->sub_off);
-	mem_free(image->insn_off);
+	mem_free(image->sub_off); /* and what else stands behind it */
 	*image = (struct prog_image){0};
 }

@@ -30,6 +30,8 @@ enum {
 };
 static const uintptr_t STEP = 64 << 20;
 static const size_t CHUNK_LEN = 4 << 20; /* address space; the system gives memory page by page */
+static const size_t KEPT_LEN =
+	64 << 10; /* at the front of a chunk without code, for the next program */
 
 struct run_free {
 	size_t off, len;
@@ -42,7 +44,8 @@ struct jit_chunk {
 	int fd;
 	struct run_free *runs;
 	u32 run_cnt, run_cap;
-	u32 used_cnt; /* stretches with code; there is at most one free run more */
+	u32 used_cnt;  /* stretches with code; there is at most one free run more */
+	size_t filled; /* behind it there never was code since the system last took memory back */
 };
 
 struct jit_arena {
@@ -281,6 +284,12 @@ int jit_mem_fill(struct jit_mem *mem, const void *code, size_t len)
 	const size_t off = (size_t)(mem->code - mem->chunk->code);
 	ssize_t done;
 
+	pthread_mutex_lock(&mem->arena->lock);
+	mem->chunk->filled = MAX(mem->chunk->filled, off + kept);
+	if (kept != mem->len)
+		give_back(mem->chunk, off + kept, mem->len - kept);
+	pthread_mutex_unlock(&mem->arena->lock);
+	mem->len = kept;
 	for (size_t at = 0; at < len; at += (size_t)done) {
 		done = pwrite(mem->chunk->fd, (const u8 *)code + at, len - at, (off_t)(off + at));
 		if (done < 0 && errno == EINTR)
@@ -290,24 +299,21 @@ int jit_mem_fill(struct jit_mem *mem, const void *code, size_t len)
 	}
 	/* where the machine needs it: data caches are written back, instruction caches forget */
 	__builtin___clear_cache((char *)mem->code, (char *)mem->code + len);
-	if (kept == mem->len)
-		return 0;
-	pthread_mutex_lock(&mem->arena->lock);
-	give_back(mem->chunk, off + kept, mem->len - kept);
-	pthread_mutex_unlock(&mem->arena->lock);
-	mem->len = kept;
 	return 0;
 }
 
-/* The last code of a chunk is gone: one is kept, without its memory, for the next program. */
+/* The last code of a chunk is gone: one is kept, with little memory, for the next program. */
 static void drop_chunk(struct jit_arena *arena, struct jit_chunk *chunk)
 {
 	struct jit_chunk **at = &arena->chunks;
 
 	if (arena->chunks == chunk && !chunk->next) {
+		if (chunk->filled <= KEPT_LEN)
+			return;
 		/* where the system cannot, the memory stays for the next program */
-		(void)!fallocate(chunk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			(off_t)chunk->len);
+		(void)!fallocate(chunk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)KEPT_LEN, (off_t)(chunk->len - KEPT_LEN));
+		chunk->filled = KEPT_LEN;
 		return;
 	}
 	while (*at != chunk)

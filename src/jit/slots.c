@@ -23,6 +23,7 @@ enum {
 
 struct slots {
 	u32 weight[SLOT_CNT];
+	u64 used;  /* bits: slots with a weight */
 	u64 split; /* bits: slots that something else overlaps */
 	u8 reg[SLOT_CNT];
 };
@@ -56,10 +57,12 @@ static void note(struct slots *slots, const struct bpf_insn *insn, u32 weight)
 	const int first = slot_of(insn);
 	const int last = (insn->off + (int)isa_access_len(insn) - 1 + PROG_STACK_MAX) / SLOT_LEN;
 
-	if (isa_access_len(insn) == SLOT_LEN && first == last && BPF_MODE(insn->code) == BPF_MEM)
+	if (isa_access_len(insn) == SLOT_LEN && first == last && BPF_MODE(insn->code) == BPF_MEM) {
 		slots->weight[first] += weight;
-	else
+		slots->used |= 1ULL << first;
+	} else {
 		slots->split |= 1ULL << first | 1ULL << last;
+	}
 }
 
 /* Backwards, so that the jumps of loops come before what is in them. false: no slot can be a register. */
@@ -91,10 +94,12 @@ static int heaviest(const struct slots *slots)
 {
 	int best = NO_SLOT;
 
-	for (int i = 0; i < SLOT_CNT; i++)
-		if (slots->weight[i] && !(slots->split & 1ULL << i) && !slots->reg[i] &&
-			(best == NO_SLOT || slots->weight[i] > slots->weight[best]))
+	for (u64 left = slots->used & ~slots->split; left; left &= left - 1) {
+		const int i = __builtin_ctzll(left);
+
+		if (!slots->reg[i] && (best == NO_SLOT || slots->weight[i] > slots->weight[best]))
 			best = i;
+	}
 	return best;
 }
 
@@ -132,15 +137,6 @@ static void rewrite(
 	}
 }
 
-static bool uses_stack(const struct jit *jit, u32 start, u32 end)
-{
-	u16 regs = 0;
-
-	for (u32 i = start; i < end; i++)
-		regs |= jit->flow.reads[i];
-	return regs & 1 << BPF_REG_10;
-}
-
 static int place(struct jit *jit, u32 sub, struct prog_code *work)
 {
 	const struct prog_code *code = jit->code;
@@ -150,7 +146,7 @@ static int place(struct jit *jit, u32 sub, struct prog_code *work)
 	u32 cnt = 0;
 	int slot;
 
-	if (!uses_stack(jit, start, end) || !scan(jit, start, end, &slots))
+	if (!jit->flow.subs[sub].uses_stack || !scan(jit, start, end, &slots))
 		return 0;
 	while (cnt < jit_target->spare_cnt && (slot = heaviest(&slots)) != NO_SLOT)
 		slots.reg[slot] = (u8)(ISA_REG_CNT + cnt++);

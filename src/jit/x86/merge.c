@@ -15,11 +15,18 @@
 enum { STRETCH_MAX = 40, NO_BYTE = 0x10000, BYTE_CNT = 8 };
 
 struct merge {
-	s32 bytes[JIT_REG_CNT][BYTE_CNT]; /* offsets from the base; NO_BYTE is 0 */
-	u16 known;			  /* registers with bytes */
+	/* offsets from the base; NO_BYTE is 0. Only of known registers: setting all takes longer than most stretches */
+	s32 bytes[JIT_REG_CNT][BYTE_CNT];
+	u16 known; /* registers with bytes */
 	u16 written;
 	u8 base;
 };
+
+static void begin(struct merge *m, u8 base)
+{
+	m->known = m->written = 0;
+	m->base = base;
+}
 
 static void clear_from(s32 *bytes, u32 first)
 {
@@ -204,15 +211,15 @@ static bool may_merge(const struct bpf_insn *insn)
 	}
 }
 
-u32 x86_merge_loads(struct jit *jit, u32 idx)
+/* The most instructions from idx on that are worth merging, and the registers still read behind them; 0: none are. */
+static u32 longest(const struct jit *jit, u32 idx, u16 *ret_live)
 {
 	const struct bpf_insn *insns = jit->code->insns;
-	struct merge m = {.base = insns[idx].src_reg}, best;
-	u16 live, best_live = 0;
-	u32 best_cnt = 0, cost;
+	struct merge m;
+	u32 best = 0, cost;
+	u16 live;
 
-	if (!may_merge(&insns[idx]))
-		return 0;
+	begin(&m, insns[idx].src_reg);
 	for (u32 i = idx; i < jit->code->insn_cnt && i < idx + STRETCH_MAX; i++) {
 		if ((i > idx && jit->flow.is_target[i]) || !step(&m, &insns[i]))
 			break;
@@ -223,16 +230,31 @@ u32 x86_merge_loads(struct jit *jit, u32 idx)
 		cost = cost_of(&m, live);
 		if (!cost || cost >= i - idx + 1)
 			continue;
-		best = m;
-		best_live = live;
-		best_cnt = i - idx + 1;
+		*ret_live = live;
+		best = i - idx + 1;
 	}
-	if (!best_cnt)
+	return best;
+}
+
+u32 x86_merge_loads(struct jit *jit, u32 idx)
+{
+	const struct bpf_insn *insns = jit->code->insns;
+	struct merge m;
+	u16 live = 0;
+	u32 cnt;
+
+	if (!may_merge(&insns[idx]))
 		return 0;
+	cnt = longest(jit, idx, &live);
+	if (!cnt)
+		return 0;
+	begin(&m, insns[idx].src_reg);
+	for (u32 i = 0; i < cnt; i++)
+		step(&m, &insns[idx + i]);
 	for (u32 reg = 0; reg < JIT_REG_CNT; reg++)
-		if (best_live & 1 << reg && reg != best.base)
-			emit_load(jit, &best, reg);
-	if (best_live & 1 << best.base)
-		emit_load(jit, &best, best.base);
-	return best_cnt;
+		if (live & 1 << reg && reg != m.base)
+			emit_load(jit, &m, reg);
+	if (live & 1 << m.base)
+		emit_load(jit, &m, m.base);
+	return cnt;
 }
