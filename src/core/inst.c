@@ -156,6 +156,6 @@ u32 inst_prandom(struct run *run)
 {
 	if (run->inst->clock == INST_CLOCK_REPLAY)
 		return inst_random(run->inst);
-	run->rand_state += 0xa0761d6478bd642f;
-	return (u32)hash_mix(run->rand_state, run->rand_state ^ 0xe7037ed1a0b428db);
+	run->rand_state += INST_PRANDOM_STEP;
+	return (u32)hash_mix(run->rand_state, run->rand_state ^ INST_PRANDOM_MASK);
 }

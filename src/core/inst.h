@@ -114,6 +114,10 @@ u32 inst_random(struct skep *inst);
  * generator known as wyrand, which passes the usual statistical tests), seeded by the system. As Linux's
  * prandom, not for secrets. With CLOCK_REPLAY the instance's numbers, so that a run can be repeated. */
 u32 inst_prandom(struct run *run);
+/* Of its generator, for machine code that does the same: with state += STEP the number is the low half of what
+ * hash_mix gives of state and state ^ MASK. */
+#define INST_PRANDOM_STEP 0xa0761d6478bd642fULL
+#define INST_PRANDOM_MASK 0xe7037ed1a0b428dbULL
 /* The host's possible CPUs, as libbpf counts them (/sys/devices/system/cpu/possible). */
 u32 inst_host_cpu_cnt(void);
 

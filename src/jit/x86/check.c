@@ -512,7 +512,8 @@ static bool inline_without_call(struct jit *jit, const struct hlp_proto *proto)
 				map->type->type != BPF_MAP_TYPE_PERCPU_ARRAY) ||
 			!jit_is_near(jit, (const void *)(uintptr_t)map->ops->lookup))
 			return false;
-	} else if (proto->id != BPF_FUNC_get_smp_processor_id) {
+	} else if (proto->id != BPF_FUNC_get_smp_processor_id &&
+		   proto->id != BPF_FUNC_get_prandom_u32 && proto->id != BPF_FUNC_csum_diff) {
 		return false;
 	}
 	if (x86_inline_helper(jit, proto) && jit->fixup_cnt == fixup_cnt)

@@ -1,13 +1,18 @@
 /*
- * Helpers without their call: the number of the CPU, and lookups in a map that is known. An element of an array
- * is a comparison and an address, because the elements of a map stay where they are; other types are asked for
- * their lookup, which is called without the way through the helper, as are update and delete.
+ * Helpers without their call: the number of the CPU, pseudo-random numbers, checksums of a few words, and lookups in a
+ * map that is known. An element of an array is a comparison and an address, because the elements of a map stay where
+ * they are; other types are asked for their lookup, which is called without the way through the helper, as are update
+ * and delete.
  */
 #include "core/inst.h"
 #include "core/map.h"
 #include "isa/isa.h"
 #include "jit/x86/x86.h"
 
+enum { SUM_WORDS_MAX = 8 }; /* in both blocks: what replacing an IPv6 address takes */
+
+static const struct x86_mem run_rand_state = {
+	.base = RUN, .disp = offsetof(struct run, rand_state)};
 static const struct x86_mem run_cpu = {.base = RUN, .disp = offsetof(struct run, cpu)};
 
 /* reg *= factor, which fits */
@@ -95,12 +100,83 @@ static bool change(struct jit *jit, const void *fn, enum x86_reg cpu)
 	return true;
 }
 
+/* inst_prandom(); numbers of a replay are the instance's, one after the other for all CPUs */
+static bool prandom(struct jit *jit)
+{
+	struct buf *out = &jit->out;
+
+	if (jit->inst->clock == INST_CLOCK_REPLAY)
+		return false;
+	x86_mov_ri(out, RAX, INST_PRANDOM_STEP);
+	x86_alu_rm(out, X86_ADD, true, RAX, run_rand_state);
+	x86_store(out, 8, run_rand_state, RAX);
+	x86_mov_ri(out, RDX, INST_PRANDOM_MASK);
+	x86_alu_rr(out, X86_XOR, true, RDX, RAX);
+	x86_unary(out, X86_MUL, true, RDX);
+	x86_alu_rr(out, X86_XOR, false, RAX, RDX);
+	return true;
+}
+
+/* sum, of 64 bits, += cnt words of 32 bits from base on */
+static void add_words(struct buf *out, enum x86_reg sum, enum x86_reg base, u32 cnt)
+{
+	for (u32 i = 0; i < cnt; i++) {
+		x86_load(out, 4, TMP2, (struct x86_mem){.base = base, .disp = (s32)(i * 4)});
+		x86_alu_rr(out, X86_ADD, true, sum, TMP2);
+	}
+}
+
+/* sum = its two halves, of bits bits each, added, and the carry too; 0 only if both are. */
+static void fold(struct buf *out, enum x86_reg sum, u8 bits)
+{
+	const bool w = bits == 32;
+
+	x86_mov_rr(out, w, TMP2, sum);
+	x86_shift_ri(out, X86_ROL, w, TMP2, bits);
+	x86_alu_rr(out, X86_ADD, w, sum, TMP2);
+	x86_shift_ri(out, X86_SHR, w, sum, bits);
+}
+
+/* bpf_csum_diff() of blocks of known lengths. One's complement sums depend on no order, so carries are added last. */
+static bool csum_diff(struct jit *jit)
+{
+	const u32 from_len = (u32)jit->consts[BPF_REG_2], to_len = (u32)jit->consts[BPF_REG_4];
+	const u16 lens = 1 << BPF_REG_2 | 1 << BPF_REG_4;
+	struct buf *out = &jit->out;
+
+	if ((jit->known_consts & lens) != lens || from_len % 4 || to_len % 4 ||
+		(u64)from_len + to_len > SUM_WORDS_MAX * 4)
+		return false;
+	x86_mov_rr(out, false, TMP, R8);
+	if (from_len && !to_len)
+		x86_alu_ri(out, X86_XOR, false, TMP, -1);
+	add_words(out, TMP, RDX, to_len / 4);
+	if (from_len && to_len) {
+		x86_alu_rr(out, X86_XOR, false, RAX, RAX);
+		add_words(out, RAX, RDI, from_len / 4);
+		fold(out, RAX, 32);
+		x86_alu_ri(out, X86_XOR, false, RAX, -1);
+		x86_alu_rr(out, X86_ADD, true, RAX, TMP);
+		fold(out, RAX, 32);
+	} else {
+		add_words(out, TMP, RDI, from_len / 4);
+		x86_mov_rr(out, true, RAX, TMP);
+		fold(out, RAX, 32);
+		if (from_len)
+			x86_alu_ri(out, X86_XOR, false, RAX, -1);
+	}
+	fold(out, RAX, 16);
+	return true;
+}
+
 bool x86_inline_helper(struct jit *jit, const struct hlp_proto *proto)
 {
 	const struct map *map = jit->known_maps & 1 << BPF_REG_1 ? jit->maps[BPF_REG_1] : NULL;
 
 	switch (proto->id) {
 	case BPF_FUNC_get_smp_processor_id: x86_load(&jit->out, 4, RAX, run_cpu); return true;
+	case BPF_FUNC_get_prandom_u32: return prandom(jit);
+	case BPF_FUNC_csum_diff: return csum_diff(jit);
 	case BPF_FUNC_map_lookup_elem:
 		return map && proto->ret == HLP_RET_MAP_VALUE_OR_NULL && lookup(jit, map);
 	case BPF_FUNC_map_update_elem:

@@ -1,10 +1,11 @@
 /*
- * Lookups that the JIT does in place of a helper's call: for every type and size it gives the address that the
- * map's own lookup gives, on each CPU, and NULL where that does.
+ * What the JIT does in place of a helper's call. Lookups: for every type and size it gives the address that the
+ * map's own lookup gives, on each CPU, and NULL where that does. Random numbers and checksums: what the helper gives.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -147,12 +148,106 @@ static void random_numbers_differ(void **state)
 	inst_done(&inst);
 }
 
+static void compile_text(
+	const char *text, struct skep *inst, bool plain, struct prog_image *ret_image)
+{
+	struct prog_sub sub = {0, 0};
+	struct prog_code code = {.subs = &sub, .sub_cnt = 1};
+
+	assert_int_equal(isa_asm(text, &code.insns, &code.insn_cnt, NULL), 0);
+	assert_int_equal((plain ? jit_compile_plain : jit_compile)(&code, inst, ret_image), 0);
+	mem_free(code.insns);
+}
+
+static void random_numbers_in_place_are_those_of_the_instance(void **state)
+{
+	for (u32 replay = 0; replay < 2; replay++) {
+		const struct inst_options opts = {.cpu_cnt = CPU_CNT,
+			.clock = replay ? INST_CLOCK_REPLAY : INST_CLOCK_REAL,
+			.seed = 9};
+		struct prog_image image = {0};
+		struct skep inst, twin;
+
+		assert_int_equal(vm_inst_init(&inst, &opts), 0);
+		assert_int_equal(vm_inst_init(&twin, &opts), 0);
+		compile_text("call 7\nexit\n", &inst, false, &image);
+		for (u32 cpu = 0; cpu < CPU_CNT; cpu++)
+			twin.runs[cpu].rand_state = inst.runs[cpu].rand_state;
+		for (u32 i = 0; i < 1000; i++)
+			assert_int_equal(image.entry(NULL, &inst.runs[i % CPU_CNT]),
+				inst_prandom(&twin.runs[i % CPU_CNT]));
+		jit_free(&image);
+		inst_done(&twin);
+		inst_done(&inst);
+	}
+}
+
+enum { SUM_LEN_MAX = 36 };
+
+struct sums {
+	u32 from[SUM_LEN_MAX / 4], to[SUM_LEN_MAX / 4];
+	u64 seed;
+};
+
+/* Words that make sums 0, all ones and everything between. */
+static u32 draw_word(u64 *num)
+{
+	static const u32 words[] = {
+		0, 0, 1, 0xfffffffe, 0xffffffff, 0xffffffff, 0xffff, 0xffff0000};
+
+	*num = *num * 6364136223846793005 + 1442695040888963407;
+	return *num >> 60 < 6 ? (u32)(*num >> 20) : words[*num >> 40 & 7];
+}
+
+static void check_sums(struct skep *inst, u32 from_len, u32 to_len)
+{
+	struct prog_image fused = {0}, plain = {0};
+	struct sums sums;
+	u64 num = from_len << 8 | to_len;
+	char text[300];
+
+	snprintf(text, sizeof(text),
+		"mov %%r3, %%r1\nadd %%r3, %zu\nldxdw %%r5, [%%r1+%zu]\nmov32 %%r2, %u\nmov %%r4, "
+		"%u\n"
+		"call 28\nexit\n",
+		offsetof(struct sums, to), offsetof(struct sums, seed), from_len, to_len);
+	compile_text(text, inst, false, &fused);
+	compile_text(text, inst, true, &plain);
+	for (u32 round = 0; round < 400; round++) {
+		const bool is_zero = round % 16 == 0;
+
+		for (u32 i = 0; i < SUM_LEN_MAX / 4; i++) {
+			sums.from[i] = draw_word(&num);
+			sums.to[i] = is_zero ? 0 : draw_word(&num);
+		}
+		sums.seed = is_zero ? 0 : (u64)draw_word(&num) << 32 | draw_word(&num);
+		assert_int_equal(
+			fused.entry(&sums, &inst->runs[0]), plain.entry(&sums, &inst->runs[0]));
+	}
+	jit_free(&plain);
+	jit_free(&fused);
+}
+
+static void checksums_in_place_are_those_of_the_helper(void **state)
+{
+	const struct inst_options opts = {.cpu_cnt = CPU_CNT};
+	struct skep inst;
+
+	assert_int_equal(vm_inst_init(&inst, &opts), 0);
+	for (u32 from_len = 0; from_len <= SUM_LEN_MAX; from_len += 2)
+		for (u32 to_len = 0; to_len <= SUM_LEN_MAX; to_len += 2)
+			check_sums(&inst, from_len, to_len);
+	inst_done(&inst);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lookups_in_place_are_those_of_the_map),
 		cmocka_unit_test(a_program_knows_its_cpu),
 		cmocka_unit_test(random_numbers_differ),
+		cmocka_unit_test(random_numbers_in_place_are_those_of_the_instance),
+		cmocka_unit_test(checksums_in_place_are_those_of_the_helper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
