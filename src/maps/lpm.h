@@ -23,7 +23,8 @@
  * 3. What a slot says is what a walk over the covered nodes says: a walk may take the table or the children.
  * 4. A table has at least a node with children in its range for eight slots, its own included; with half as many as
  *    slots it grows. So tables cost memory in proportion to nodes, and a change costs, spread over many, little.
- * 5. Numbers instead of pointers: node 0 is none, and its first child the root; a node's words and its value's room never move.
+ * 5. `parents` names the node above each that is in the trie.
+ * 6. Numbers instead of pointers: node 0 is none, and its first child the root; a node's words and its value's room never move.
  *
  * Concurrency. Changes happen under `lock`. Lookups take none: whatever leaves the trie (node or table) stays as
  * it was until LPM_LIMBO others have left, and then `seq` moves, before anything of it is used again. A lookup
@@ -76,7 +77,8 @@ struct lpm {
 	u8 *nodes;
 	u64 *slots;
 	struct lpm_unit *units;
-	u64 nodes_len, slots_len, units_len;
+	u32 *parents; /* by node: the one above it, 0 for the root; only for who holds the lock */
+	u64 nodes_len, slots_len, units_len, parents_len;
 	u32 node_len, node_cnt;
 	u32 value_off;		 /* in a node */
 	u32 data_size, word_cnt; /* of a key, without the prefix length; 0 words: short */
@@ -190,6 +192,9 @@ bool lpm_take_table(struct lpm *lpm, u32 bits, u32 *ret_unit);
 /* A node (bits 0) or table that no link, slot or head names any more. */
 void lpm_leave(struct lpm *lpm, u32 num, u32 bits);
 
+/* lpm_remove.c: takes the entry out if tables lead to it and they stay as they are; false: nothing was done. */
+bool lpm_remove_near(struct lpm *lpm, const struct lpm_key *key);
+
 /* lpm_recover.c: map_ops.recover */
 int lpm_recover(struct map *map);
 
@@ -199,6 +204,12 @@ void lpm_settle_all(struct lpm *lpm);
  * What hangs below the last of them changed at a node of length len with these words: slots say so. */
 void lpm_refresh(
 	struct lpm *lpm, const struct lpm_path *path, u32 depth, const u64 *words, u32 len);
+/* The node of length len on the key's way went from below `above`, which the owner's table covers; its only child,
+ * or none (0), has its place. */
+void lpm_replace(
+	struct lpm *lpm, u32 owner, u32 above, const struct lpm_key *key, u32 len, u32 below);
+/* Does the table of that head stay as it is when `fewer` nodes with children go? */
+bool lpm_stays_dense(const struct lpm *lpm, u64 head, u32 fewer);
 /* A node of that length that has children came there (1) or went (-1). */
 void lpm_count(struct lpm *lpm, const struct lpm_path *path, u32 depth, u32 len, s32 more);
 /* Nodes came, `top` below the path's end and maybe one below it: who should have a table? */

@@ -48,6 +48,7 @@ static bool fits(const struct lpm *lpm, const struct lpm_node *parent, u32 side,
 static int walk(struct recovery *r, u32 *link)
 {
 	struct lpm_node *node = lpm_node(r->lpm, *link);
+	const u32 num = *link;
 	int err = 0;
 
 	if (!*link)
@@ -64,6 +65,7 @@ static int walk(struct recovery *r, u32 *link)
 			!fits(r->lpm, node, side, lpm_node(r->lpm, node->child[side])))
 			return -EINVAL;
 		err = walk(r, &node->child[side]);
+		r->lpm->parents[node->child[side]] = num;
 	}
 	if (err)
 		return err;
@@ -112,6 +114,7 @@ int lpm_recover(struct map *map)
 	if (!err && (lpm->entry_cnt > map->max_entries || r.seen[1] & SEEN_NODE))
 		err = -EINVAL;
 	if (!err) {
+		lpm->parents[*lpm_root(lpm)] = 0;
 		free_others(&r);
 		lpm_settle_all(lpm);
 	}

@@ -157,6 +157,7 @@ static void prune(struct lpm *lpm, u32 *link, struct filler *f)
 	if (num == f->owner || !(node->head & LPM_IM) || (node->child[0] && node->child[1]))
 		return;
 	map_store(link, node->child[node->child[0] == 0]);
+	lpm->parents[*link] = lpm->parents[num];
 	width = 1U << (end - lpm_len(node->head));
 	f->from = lpm_take(lpm_words(lpm, node, &room), f->start, f->bits) & ~(width - 1);
 	f->to = f->from + width;
@@ -232,6 +233,25 @@ void lpm_refresh(struct lpm *lpm, const struct lpm_path *path, u32 depth, const 
 	fill(&f, above->child[lpm_bit(words, lpm_len(above->head))], at, at + width, best);
 }
 
+void lpm_replace(
+	struct lpm *lpm, u32 owner, u32 above, const struct lpm_key *key, u32 len, u32 below)
+{
+	struct filler f = filler_of(lpm, owner, lpm_node(lpm, owner)->head);
+	u32 end = f.start + f.bits, at = lpm_take(key->words, f.start, f.bits), width, best = 0;
+
+	if (len >= end) { /* no entry that the table covers changed */
+		lpm_store(&f.slots[at], (f.slots[at] & ~(u64)UINT32_MAX) | below);
+		return;
+	}
+	width = 1U << (end - len);
+	f.from = at & ~(width - 1);
+	f.to = f.from + width;
+	for (; above != owner && !best; above = lpm->parents[above])
+		if (!(lpm_node(lpm, above)->head & LPM_IM))
+			best = above;
+	fill(&f, below, f.from, f.to, best);
+}
+
 void lpm_count(struct lpm *lpm, const struct lpm_path *path, u32 depth, u32 len, s32 more)
 {
 	u32 num = cover(lpm, path, depth);
@@ -289,14 +309,23 @@ void lpm_settle_all(struct lpm *lpm)
 	settle_below(lpm, *lpm_root(lpm), 0);
 }
 
+static u32 thin(u64 head)
+{
+	return (1U << lpm_bits(head)) / 16 * THIN;
+}
+
+bool lpm_stays_dense(const struct lpm *lpm, u64 head, u32 fewer)
+{
+	return lpm->units[lpm_table(head)].node_cnt >= thin(head) + fewer;
+}
+
 void lpm_shrink(struct lpm *lpm, u32 num)
 {
 	struct lpm_node *node = lpm_node(lpm, num);
 	u64 head = node->head;
 	u32 bits;
 
-	if (!lpm_bits(head) ||
-		lpm->units[lpm_table(head)].node_cnt >= (1U << lpm_bits(head)) / 16 * THIN)
+	if (!lpm_bits(head) || lpm_stays_dense(lpm, head, 0))
 		return;
 	bits = choose_bits(lpm, num, LPM_BITS_MIN - 1);
 	if (bits >= LPM_BITS_MIN && bits < lpm_bits(head))

@@ -67,6 +67,7 @@ static void free_map(struct map *map)
 	mem_pages_free(lpm->nodes, lpm->nodes_len);
 	mem_pages_free(lpm->slots, lpm->slots_len);
 	mem_pages_free(lpm->units, lpm->units_len);
+	mem_pages_free(lpm->parents, lpm->parents_len);
 	mem_free(lpm);
 }
 
@@ -85,6 +86,7 @@ static void measure(struct lpm *lpm, const struct map_attr *attr)
 	lpm->nodes_len = (u64)lpm->node_cnt * lpm->node_len;
 	lpm->slots_len = (u64)lpm->unit_cnt * LPM_UNIT * sizeof(u64);
 	lpm->units_len = (u64)lpm->unit_cnt * sizeof(struct lpm_unit);
+	lpm->parents_len = (u64)lpm->node_cnt * sizeof(u32);
 }
 
 static int alloc(struct skep *inst, const struct map_attr *attr, struct map **ret_map)
@@ -97,7 +99,8 @@ static int alloc(struct skep *inst, const struct map_attr *attr, struct map **re
 	lpm->nodes = map_store_pages(attr->store, lpm->nodes_len, true);
 	lpm->slots = mem_pages(lpm->slots_len, true);
 	lpm->units = mem_pages(lpm->units_len, true);
-	if (!lpm->nodes || !lpm->slots || !lpm->units) {
+	lpm->parents = mem_pages(lpm->parents_len, true);
+	if (!lpm->nodes || !lpm->slots || !lpm->units || !lpm->parents) {
 		free_map(&lpm->map);
 		return -ENOMEM;
 	}
@@ -397,9 +400,10 @@ static int set_value(struct lpm *lpm, const struct lpm_path *path, u32 num,
 	return 0;
 }
 
-/* The new node num goes to the link; what is there agrees with it for `matched` bits. The node that is now at
+/* The new node num goes to the link below `above`; what is there agrees with it for `matched` bits. The node that is now at
  * the link, or 0 without memory. */
-static u32 hang(struct lpm *lpm, u32 *link, const struct lpm_key *key, u32 num, u32 matched)
+static u32 hang(
+	struct lpm *lpm, u32 *link, u32 above, const struct lpm_key *key, u32 num, u32 matched)
 {
 	struct lpm_node *below = lpm_node(lpm, *link), *top;
 	u32 top_num = num;
@@ -408,6 +412,7 @@ static u32 hang(struct lpm *lpm, u32 *link, const struct lpm_key *key, u32 num, 
 
 	if (*link && matched == key->len) { /* the key is a prefix of the node: it goes above */
 		map_store(&lpm_node(lpm, num)->child[lpm_bit(words, matched)], *link);
+		lpm->parents[*link] = num;
 	} else if (*link) {
 		top_num = lpm_take_node(lpm, matched, LPM_IM, words);
 		if (!top_num)
@@ -415,7 +420,9 @@ static u32 hang(struct lpm *lpm, u32 *link, const struct lpm_key *key, u32 num, 
 		top = lpm_node(lpm, top_num);
 		map_store(&top->child[lpm_bit(key->words, matched)], num);
 		map_store(&top->child[!lpm_bit(key->words, matched)], *link);
+		lpm->parents[num] = lpm->parents[*link] = top_num;
 	}
+	lpm->parents[top_num] = above;
 	map_store(link, top_num);
 	return top_num;
 }
@@ -452,7 +459,7 @@ static int insert(struct lpm *lpm, const struct lpm_key *key, const void *value,
 		goto count_down;
 	put_value(lpm, num, value);
 	is_below_leaf = path.cnt && is_leaf(lpm, path.nums[path.cnt - 1]);
-	top = hang(lpm, link, key, num, matched);
+	top = hang(lpm, link, path.cnt ? path.nums[path.cnt - 1] : 0, key, num, matched);
 	if (!top)
 		goto leave_node;
 	if (is_below_leaf)
@@ -491,14 +498,17 @@ static int update(struct map *map, const void *key, const void *value, u64 flags
 /* The node at the end of the path's first cnt nodes goes, if nothing needs it any more. */
 static void tidy(struct lpm *lpm, const struct lpm_path *path, u32 cnt, const u64 *words)
 {
-	u32 num = path->nums[cnt - 1], len;
+	u32 num = path->nums[cnt - 1], len, below;
 	struct lpm_node *node = lpm_node(lpm, num);
 
 	lpm_shrink(lpm, num);
 	if (!(node->head & LPM_IM) || lpm_bits(node->head) || (node->child[0] && node->child[1]))
 		return;
 	len = lpm_len(node->head);
-	map_store(link_below(lpm, path, cnt - 1, words), node->child[node->child[0] == 0]);
+	below = node->child[node->child[0] == 0];
+	map_store(link_below(lpm, path, cnt - 1, words), below);
+	if (below)
+		lpm->parents[below] = cnt > 1 ? path->nums[cnt - 2] : 0;
 	if (!is_leaf(lpm, num))
 		lpm_count(lpm, path, cnt - 1, len, -1);
 	else if (cnt > 1 && is_leaf(lpm, path->nums[cnt - 2]))
@@ -536,7 +546,11 @@ static int remove_key(struct map *map, const void *key)
 	if (!read_key(lpm, key, &parsed))
 		return -EINVAL;
 	map_lock(&lpm->lock);
-	found = remove_locked(lpm, &parsed);
+	found = lpm_remove_near(lpm, &parsed);
+	if (found)
+		__atomic_store_n(&lpm->entry_cnt, lpm->entry_cnt - 1, __ATOMIC_RELAXED);
+	else
+		found = remove_locked(lpm, &parsed);
 	map_unlock(&lpm->lock);
 	return found ? 0 : -ENOENT;
 }

@@ -3,6 +3,7 @@
  * key, so densely set that tables come, grow, swallow others, shrink and go.
  */
 #include "fixture.h"
+#include "maps/lpm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -109,6 +110,39 @@ static void check_order(struct model *m)
 	assert_int_equal(map_user_next_key(m->map, is_first ? NULL : key, next), -ENOENT);
 }
 
+/* The invariants of lpm.h about nodes and tables; nodes with children below num (itself too) that are shorter than end. */
+static u32 check_below(const struct lpm *lpm, u32 num, u32 above, u32 end)
+{
+	const struct lpm_node *node = lpm_node(lpm, num);
+	u32 own_end = lpm_end(node->head), len = lpm_len(node->head), own = 0, cnt = 0;
+
+	if (!num)
+		return 0;
+	assert_int_equal(lpm->parents[num], above);
+	if (lpm_bits(node->head))
+		assert_true(len >= end);
+	else if (node->head & LPM_IM)
+		assert_true(node->child[0] && node->child[1]);
+	for (u32 side = 0; side < 2; side++) {
+		u32 child = node->child[side];
+
+		if (lpm_bits(node->head))
+			own += check_below(lpm, child, num, own_end);
+		else
+			cnt += check_below(lpm, child, num, end);
+	}
+	if (lpm_bits(node->head))
+		assert_int_equal(lpm->units[lpm_table(node->head)].node_cnt, own + 1);
+	return cnt + (len < end && (node->child[0] || node->child[1]));
+}
+
+static void check_shape(struct model *m)
+{
+	const struct lpm *lpm = container_of(m->map, struct lpm, map);
+
+	check_below(lpm, *lpm_root(lpm), 0, 0);
+}
+
 /* Mostly long ones, now and then a very short one. */
 static u32 draw_len(struct model *m)
 {
@@ -173,6 +207,8 @@ static void run_model(u32 data_size, u32 off, u32 max_entries)
 					 : 5);
 		if (i % (OPS / 16) == 0)
 			check_order(m);
+		if (i % (OPS / 64) == 0)
+			check_shape(m);
 	}
 	drop_all(m);
 	check_lookups(m, 1234);
