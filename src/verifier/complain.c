@@ -28,6 +28,7 @@ const struct vf_complaint_row *vf_complaint_row(u32 complaint)
 
 static int record(struct vf_env *env, int err, enum vf_complaint complaint)
 {
+	env->verdict.cause = env->verdict.complaint;
 	env->verdict.complaint = complaint;
 	env->verdict.insn_idx = env->insn_idx;
 	vf_note(env, "%s\n", env->verdict.msg);

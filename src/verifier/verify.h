@@ -71,6 +71,7 @@ struct vf_result {
 /* What was wrong: filled on failure too. */
 struct vf_verdict {
 	u32 complaint; /* row of complaints.def; 0: none */
+	u32 cause;     /* the one before, from which it follows; 0: none */
 	u32 insn_idx;
 	char msg[256]; /* the last log line, kernel words, no newline */
 	struct vf_stats stats;

@@ -87,6 +87,9 @@ static int verify(struct skep *inst, const struct vm_load *load, const struct pr
 	};
 	int err = vf_verify(&params, ret_result, &verdict);
 
+	if (verdict.cause)
+		sink_emit(&inst->sink, SINK_DEBUG, "verifier: complaint %s at instruction %u",
+			vf_complaint_id(verdict.cause), verdict.insn_idx);
 	if (verdict.complaint)
 		sink_emit(&inst->sink, SINK_DEBUG, "verifier: complaint %s at instruction %u",
 			vf_complaint_id(verdict.complaint), verdict.insn_idx);

@@ -1,7 +1,7 @@
 /*
  * Cases from objects that clang made: each program of the object is loaded alone, by libbpf, so that the
  * engine in use gets what it would get from any loader. The expectation is the line
- * `// expect: …` of the source and holds for every program in it.
+ * `// expect: …` of the source and holds for every program in it, or `// expect NAME: …` for one.
  */
 #include "verdict.h"
 
@@ -38,10 +38,27 @@ static int load(const struct test_case *c, u32 log_level, char *log, struct verd
 	return 0;
 }
 
-static int read_expectation(const char *source, struct expectation *ret, char why[WORDS_MAX])
+/* What follows `// expect:` or `// expect NAME:`; NULL: the line says nothing about the program. */
+static const char *expectation_in(const char *line, const char *prog)
 {
-	static const char key[] = "// expect:";
-	char line[WORDS_MAX + sizeof(key)];
+	static const char key[] = "// expect";
+	size_t len = strlen(prog);
+
+	if (strncmp(line, key, strlen(key)))
+		return NULL;
+	line += strlen(key);
+	if (*line == ':')
+		return line + 1;
+	return *line == ' ' && !strncmp(line + 1, prog, len) && line[1 + len] == ':'
+		       ? line + len + 2
+		       : NULL;
+}
+
+static int read_expectation(
+	const char *source, const char *prog, struct expectation *ret, char why[WORDS_MAX])
+{
+	char line[2 * WORDS_MAX];
+	const char *text;
 	FILE *file = fopen(source, "re");
 	int err = -ENOENT;
 
@@ -49,13 +66,16 @@ static int read_expectation(const char *source, struct expectation *ret, char wh
 		snprintf(why, WORDS_MAX, "%s: %s", source, strerror(errno));
 		return -errno;
 	}
-	while (err && fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, strlen(key)))
-			err = expectation_parse(line + strlen(key), ret) ? 0 : -EINVAL;
+	while (err && fgets(line, sizeof(line), file)) {
+		text = expectation_in(line, prog);
+		if (text)
+			err = expectation_parse(text, ret) ? 0 : -EINVAL;
+	}
 	fclose(file);
 	if (err)
-		snprintf(why, WORDS_MAX, "%s: no line \"%s accepted\" or \"%s ERRNO words\"",
-			source, key, key);
+		snprintf(why, WORDS_MAX,
+			"%s: no line \"// expect: accepted\" or \"// expect: ERRNO words\" for %s",
+			source, prog);
 	return err;
 }
 
@@ -65,10 +85,8 @@ int object_each(const char *path, const char *source, case_fn fn, void *arg, cha
 	struct test_case c = {.file = path, .must_know = true, .ask = load, .arg = &object};
 	struct bpf_program *prog;
 	struct bpf_object *obj;
-	int err = read_expectation(source, &c.expect, why);
+	int err = 0;
 
-	if (err)
-		return err;
 	obj = bpf_object__open_file(path, NULL);
 	if (!obj) {
 		snprintf(why, WORDS_MAX, "%s: libbpf cannot open it: %s", path, strerror(errno));
@@ -78,7 +96,10 @@ int object_each(const char *path, const char *source, case_fn fn, void *arg, cha
 	{
 		c.name = bpf_program__name(prog);
 		c.prog_type = bpf_program__type(prog);
-		err = fn(arg, &c);
+		memset(&c.expect, 0, sizeof(c.expect));
+		err = read_expectation(source, c.name, &c.expect, why);
+		if (!err)
+			err = fn(arg, &c);
 		if (err)
 			break;
 	}
