@@ -7,8 +7,14 @@
  *   ld_imm64 of a function (src_reg BPF_PSEUDO_FUNC)       holds the instruction index of it,
  *   call with src_reg 0                                    keeps the helper's id in imm,
  *   call with src_reg BPF_PSEUDO_CALL                      keeps the relative offset in imm,
- *   call with src_reg BPF_PSEUDO_KFUNC_CALL                has the number of its row in inst->kfuncs in imm;
- * src_reg stays, so that a dump can turn addresses back into ids. An engine executes exactly these.
+ *   call with src_reg BPF_PSEUDO_KFUNC_CALL                has the number of its row in inst->kfuncs in imm,
+ *   addr_space_cast, imm 1 (user space to program)         gives the low 32 bits of its source,
+ *   addr_space_cast, imm 1 << 16 (program to user space)   gives 0 if the low 32 bits of its source are 0, else
+ *                                                          these and the upper half of where the arena begins,
+ *   an access of mode BPF_PROBE_MEM32 (LDX, ST, STX), BPF_PROBE_MEM32SX or BPF_PROBE_ATOMIC
+ *                                                          goes to arena_window() + (u32)base + off;
+ * src_reg stays, so that a dump can turn addresses back into ids. An engine executes exactly these. The last three
+ * are only in programs with an arena, all of whose window can be read and written: such an access never fails.
  */
 #ifndef CORE_PROG_H
 #define CORE_PROG_H
@@ -30,6 +36,7 @@ enum {
 			    1024, /* rounds of may_goto loops in one call of a function */
 };
 
+struct arena;
 struct map;
 
 /* A function: instructions [start, start of the next), and the stack it needs below r10. */
@@ -47,6 +54,8 @@ struct prog_code {
 	/* The function that an exception (bpf_throw) ends in, with the cookie as argument: an index of subs; 0:
 	 * none, and the cookie is the program's result. */
 	u32 exception_sub;
+	struct arena
+		*arena; /* of the one arena map among the program's, which holds it; NULL: none */
 };
 
 /* Machine code made from a prog_code by jit/. */

@@ -9,6 +9,7 @@
 #include <endian.h>
 #include <string.h>
 
+#include "core/arena.h"
 #include "core/inst.h"
 #include "core/kfunc.h"
 #include "core/skb.h"
@@ -88,6 +89,11 @@ struct machine {
 #define SECOND_SLOT                                                                                \
 	do {                                                                                       \
 		if ((u64)(insn - code->insns) + 1 >= code->insn_cnt || insn[1].code)               \
+			UNKNOWN;                                                                   \
+	} while (0)
+#define NEEDS_ARENA                                                                                \
+	do {                                                                                       \
+		if (!code->arena)                                                                  \
 			UNKNOWN;                                                                   \
 	} while (0)
 #define PACKET_OF(p)                                                                               \

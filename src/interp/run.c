@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "core/arena.h"
 #include "core/inst.h"
 #include "core/kfunc.h"
 #include "core/skb.h"
@@ -46,6 +47,7 @@ struct frame {
 #define ATOM(addr, len)	     ((void)0)
 #define READ_ATOM(addr, len) ((void)0)
 #define SECOND_SLOT	     ((void)0)
+#define NEEDS_ARENA	     ((void)0)
 #define PACKET_OF(p)	     ((void)0)
 #define FUNC(n)		     run_func_of_insn(n)
 /* A callback may have thrown. */

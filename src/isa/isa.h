@@ -107,6 +107,32 @@ static inline u32 isa_access_len(const struct bpf_insn *insn)
 	}
 }
 
+static inline bool isa_is_atomic(const struct bpf_insn *insn)
+{
+	return BPF_CLASS(insn->code) == BPF_STX &&
+	       (BPF_MODE(insn->code) == BPF_ATOMIC || BPF_MODE(insn->code) == BPF_PROBE_ATOMIC);
+}
+
+/* Of a load, a store, or an atomic operation: does it only read memory? Then src_reg is the base, else dst_reg. */
+static inline bool isa_is_read(const struct bpf_insn *insn)
+{
+	return BPF_CLASS(insn->code) == BPF_LDX ||
+	       (isa_is_atomic(insn) && insn->imm == BPF_LOAD_ACQ);
+}
+
+/* Does it go through a pointer into the arena? Only rewritten code has such loads and stores. */
+static inline bool isa_is_arena(const struct bpf_insn *insn)
+{
+	const u8 class = BPF_CLASS(insn->code), mode = BPF_MODE(insn->code);
+
+	switch (mode) {
+	case BPF_PROBE_MEM32: return class == BPF_LDX || class == BPF_ST || class == BPF_STX;
+	case BPF_PROBE_MEM32SX: return class == BPF_LDX;
+	case BPF_PROBE_ATOMIC: return class == BPF_STX;
+	default: return false;
+	}
+}
+
 static inline bool isa_is_jump(const struct bpf_insn *insn)
 {
 	const u8 class = BPF_CLASS(insn->code), op = BPF_OP(insn->code);

@@ -15,6 +15,16 @@
 #ifndef BPF_MEMSX
 #define BPF_MEMSX 0x80 /* mode of LDX: sign-extending load */
 #endif
+/* Modes that only a verifier's rewriting writes: accesses through arena pointers */
+#ifndef BPF_PROBE_MEM32
+#define BPF_PROBE_MEM32 0xa0 /* of LDX, ST and STX */
+#endif
+#ifndef BPF_PROBE_MEM32SX
+#define BPF_PROBE_MEM32SX 0xc0 /* of LDX: sign-extending load */
+#endif
+#ifndef BPF_PROBE_ATOMIC
+#define BPF_PROBE_ATOMIC 0xe0 /* of STX */
+#endif
 #ifndef BPF_JCOND
 #define BPF_JCOND 0xe0 /* JMP op: conditional pseudo jumps, src_reg selects */
 #endif

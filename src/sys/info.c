@@ -138,6 +138,17 @@ static void hide_address(const struct prog *prog, struct bpf_insn *insn)
 	}
 }
 
+/* Linux shows accesses of an arena as they came, but for those that extend a sign and the atomic ones. */
+static u8 as_loaded(u8 code)
+{
+	const u8 class = BPF_CLASS(code);
+
+	if (BPF_MODE(code) != BPF_PROBE_MEM32 ||
+		(class != BPF_LDX && class != BPF_ST && class != BPF_STX))
+		return code;
+	return class | BPF_SIZE(code) | BPF_MEM;
+}
+
 static int put_xlated(struct sys_call *call, const struct prog *prog, struct bpf_prog_info *info)
 {
 	u32 cnt = prog->code.insn_cnt, len = cnt * sizeof(struct bpf_insn);
@@ -152,7 +163,8 @@ static int put_xlated(struct sys_call *call, const struct prog *prog, struct bpf
 	if (!insns)
 		return -ENOMEM;
 	pthread_mutex_lock(&call->inst->lock);
-	for (u32 i = 0; i + 1 < cnt; i++) {
+	for (u32 i = 0; i < cnt; i++) {
+		insns[i].code = as_loaded(insns[i].code);
 		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
 		hide_address(prog, &insns[i]);

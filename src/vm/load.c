@@ -102,6 +102,10 @@ static void adopt(struct prog *prog, const struct vf_result *result)
 	prog->code = result->code;
 	prog->maps = result->maps;
 	prog->map_cnt = result->map_cnt;
+	for (u32 i = 0; i < prog->map_cnt; i++)
+		if (prog->maps[i]->type->type == BPF_MAP_TYPE_ARENA)
+			prog->code.arena =
+				container_of(prog->maps[i], struct map_arena, map)->arena;
 	prog->ctx_len = result->ctx_len;
 	prog->func_info = result->func_info;
 	prog->func_info_cnt = result->func_info_cnt;

@@ -122,6 +122,8 @@ static void emit_row(struct draw *d, const struct isa_op *op, u32 func)
 {
 	struct bpf_insn insn = {.code = op->code, .dst_reg = below(d, 10), .src_reg = below(d, 10)};
 
+	if (op->group == ISA_GROUP_INTERNAL)
+		return;
 	if (op->key == ISA_KEY_OFF)
 		insn.off = (s16)op->key_val;
 	if (op->key == ISA_KEY_IMM)

@@ -710,21 +710,15 @@ static bool takes_tmp3(const struct bpf_insn *insn)
 
 	if (class == BPF_ALU || class == BPF_ALU64)
 		return op == BPF_DIV || op == BPF_MOD;
-	return class == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC;
+	return isa_is_atomic(insn);
 }
 
 static bool is_access(const struct bpf_insn *insn, u8 *ret_base)
 {
 	switch (BPF_CLASS(insn->code)) {
-	case BPF_LDX: *ret_base = insn->src_reg; return true;
+	case BPF_LDX:
 	case BPF_ST:
-	case BPF_STX:
-		*ret_base = BPF_CLASS(insn->code) == BPF_STX &&
-					    BPF_MODE(insn->code) == BPF_ATOMIC &&
-					    insn->imm == BPF_LOAD_ACQ
-				    ? insn->src_reg
-				    : insn->dst_reg;
-		return true;
+	case BPF_STX: *ret_base = isa_is_read(insn) ? insn->src_reg : insn->dst_reg; return true;
 	default: return false;
 	}
 }

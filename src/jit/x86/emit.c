@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "core/arena.h"
 #include "isa/isa.h"
 #include "jit/x86/x86.h"
 
@@ -57,6 +58,28 @@ static void emit_end(struct jit *jit, const struct bpf_insn *insn, enum x86_reg 
 	}
 }
 
+/* Between user space's addresses of the arena and the program's, which are the low 32 bits of them. */
+static void emit_cast(
+	struct jit *jit, const struct bpf_insn *insn, bool w, enum x86_reg dst, enum x86_reg src)
+{
+	const struct arena *arena = jit->code->arena;
+	struct buf *out = &jit->out;
+	u32 is_null;
+
+	if (!arena || !w || (insn->imm != 1 && insn->imm != 1 << 16)) {
+		jit->err = -EINVAL;
+		return;
+	}
+	x86_mov_rr(out, false, dst, src);
+	if (insn->imm == 1)
+		return;
+	x86_mov_ri(out, TMP, arena_user_start(arena) & ~(u64)UINT32_MAX);
+	x86_test_rr(out, false, dst, dst);
+	is_null = x86_jcc8(out, X86_E);
+	x86_alu_rr(out, X86_OR, true, dst, TMP);
+	x86_here8(out, is_null);
+}
+
 static void emit_mov(
 	struct jit *jit, const struct bpf_insn *insn, bool w, enum x86_reg dst, enum x86_reg src)
 {
@@ -74,7 +97,8 @@ static void emit_mov(
 	case 8:
 	case 16:
 	case 32: x86_movsx_rr(out, insn->off / 8, w, dst, src); break;
-	default: jit->err = -EINVAL; /* address spaces */
+	case BPF_ADDR_SPACE_CAST: emit_cast(jit, insn, w, dst, src); break;
+	default: jit->err = -EINVAL;
 	}
 }
 
@@ -185,13 +209,12 @@ static const u8 alu_of[] = {[BPF_ADD >> 4] = X86_ADD,
 	[BPF_AND >> 4] = X86_AND,
 	[BPF_XOR >> 4] = X86_XOR};
 
-static void emit_atomic(struct jit *jit, const struct bpf_insn *insn)
+static void emit_atomic(struct jit *jit, const struct bpf_insn *insn, struct x86_mem mem)
 {
 	struct buf *out = &jit->out;
 	u32 len = isa_access_len(insn);
 	bool w = len == 8;
 	enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
-	struct x86_mem mem = {.base = dst, .disp = insn->off};
 
 	switch (insn->imm) {
 	case BPF_ADD:
@@ -211,7 +234,7 @@ static void emit_atomic(struct jit *jit, const struct bpf_insn *insn)
 			x86_mov_rr(out, false, RAX, RAX);
 		break;
 	/* x86 loads are acquires and stores are releases */
-	case BPF_LOAD_ACQ: x86_load(out, len, dst, (struct x86_mem){src, insn->off}); break;
+	case BPF_LOAD_ACQ: x86_load(out, len, dst, mem); break;
 	case BPF_STORE_REL: x86_store(out, len, mem, src); break;
 	default: jit->err = -EINVAL;
 	}
@@ -287,20 +310,69 @@ static void emit_jump(struct jit *jit, const struct bpf_insn *insn, u32 idx)
 	}
 }
 
+/* The arena's window at the low 32 bits of base: TMP2 + TMP + off, or the base in place of TMP where they are all. */
+static struct x86_mem arena_mem(struct jit *jit, u8 base, s16 off)
+{
+	struct x86_mem mem = {.base = TMP2, .disp = off, .index = x86_reg_of(base), .scale = 1};
+
+	if (!jit->code->arena) {
+		jit->err = -EINVAL;
+		return mem;
+	}
+	if (!(jit->zext & 1 << base)) {
+		x86_mov_rr(&jit->out, false, TMP, mem.index);
+		mem.index = TMP;
+	}
+	x86_mov_ri(&jit->out, TMP2, arena_window(jit->code->arena));
+	return mem;
+}
+
+/* Of a load, a store, or an atomic operation. */
+static struct x86_mem operand(struct jit *jit, const struct bpf_insn *insn)
+{
+	const u8 base = isa_is_read(insn) ? insn->src_reg : insn->dst_reg;
+
+	if (isa_is_arena(insn))
+		return arena_mem(jit, base, insn->off);
+	return (struct x86_mem){.base = x86_reg_of(base), .disp = insn->off};
+}
+
+static void emit_mem(struct jit *jit, const struct bpf_insn *insn)
+{
+	const enum x86_reg dst = x86_reg_of(insn->dst_reg), src = x86_reg_of(insn->src_reg);
+	const struct x86_mem mem = operand(jit, insn);
+	const u32 len = isa_access_len(insn);
+	struct buf *out = &jit->out;
+
+	switch (insn->code & ~0x18) { /* class and mode; 0x18 is the size */
+	case BPF_LDX | BPF_PROBE_MEM32:
+	case BPF_LDX | BPF_MEM: x86_load(out, len, dst, mem); break;
+	case BPF_LDX | BPF_PROBE_MEM32SX:
+	case BPF_LDX | BPF_MEMSX: x86_load_sx(out, len, dst, mem); break;
+	case BPF_STX | BPF_PROBE_MEM32:
+	case BPF_STX | BPF_MEM: x86_store(out, len, mem, src); break;
+	case BPF_ST | BPF_PROBE_MEM32:
+	case BPF_ST | BPF_MEM: x86_store_imm(out, len, mem, insn->imm); break;
+	case BPF_STX | BPF_PROBE_ATOMIC:
+	case BPF_STX | BPF_ATOMIC: emit_atomic(jit, insn, mem); break;
+	default: jit->err = -EINVAL;
+	}
+}
+
 static void emit_one(struct jit *jit, u32 idx)
 {
 	const struct bpf_insn *insn = &jit->code->insns[idx];
 	struct buf *out = &jit->out;
-	struct x86_mem dst_mem = {.disp = insn->off}, src_mem = {.disp = insn->off};
 	const enum x86_reg dst = x86_reg_of(insn->dst_reg);
 
-	dst_mem.base = dst;
-	src_mem.base = x86_reg_of(insn->src_reg);
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:
 	case BPF_ALU64: emit_alu(jit, insn, idx); return;
 	case BPF_JMP:
 	case BPF_JMP32: emit_jump(jit, insn, idx); return;
+	case BPF_LDX:
+	case BPF_ST:
+	case BPF_STX: emit_mem(jit, insn); return;
 	}
 	switch (insn->code & ~0x18) { /* class and mode; 0x18 is the size */
 	case BPF_LD | BPF_IMM:
@@ -311,11 +383,6 @@ static void emit_one(struct jit *jit, u32 idx)
 		else
 			x86_mov_ri(out, dst, isa_imm64(insn));
 		break;
-	case BPF_LDX | BPF_MEM: x86_load(out, isa_access_len(insn), dst, src_mem); break;
-	case BPF_LDX | BPF_MEMSX: x86_load_sx(out, isa_access_len(insn), dst, src_mem); break;
-	case BPF_STX | BPF_MEM: x86_store(out, isa_access_len(insn), dst_mem, src_mem.base); break;
-	case BPF_ST | BPF_MEM: x86_store_imm(out, isa_access_len(insn), dst_mem, insn->imm); break;
-	case BPF_STX | BPF_ATOMIC: emit_atomic(jit, insn); break;
 	case BPF_LD | BPF_ABS:
 	case BPF_LD | BPF_IND:
 		if (jit->guarded)
@@ -334,6 +401,8 @@ static bool alu64_clears(const struct jit *jit, const struct bpf_insn *insn)
 
 	switch (BPF_OP(insn->code)) {
 	case BPF_MOV:
+		if (!is_const && insn->off == BPF_ADDR_SPACE_CAST)
+			return insn->imm == 1;
 		return is_const ? insn->imm >= 0 : !insn->off && (jit->zext & 1 << insn->src_reg);
 	case BPF_AND:
 		return is_const ? insn->imm >= 0
@@ -353,7 +422,9 @@ static bool clears_upper(const struct jit *jit, const struct bpf_insn *insn)
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU: return BPF_OP(insn->code) != BPF_END || insn->imm < 64;
 	case BPF_ALU64: return alu64_clears(jit, insn);
-	case BPF_LDX: return BPF_MODE(insn->code) == BPF_MEM && isa_access_len(insn) < 8;
+	case BPF_LDX:
+		return isa_access_len(insn) < 8 &&
+		       (BPF_MODE(insn->code) == BPF_MEM || BPF_MODE(insn->code) == BPF_PROBE_MEM32);
 	case BPF_STX: return isa_access_len(insn) < 8;
 	case BPF_LD:
 		return isa_is_lddw(insn) && insn->src_reg != BPF_PSEUDO_FUNC &&
@@ -453,7 +524,7 @@ static bool needs_scratch(const struct jit *jit, const struct bpf_insn *insn)
 		case BPF_LSH:
 		case BPF_RSH:
 		case BPF_ARSH: return BPF_SRC(insn->code) == BPF_X && !(jit->features & X86_BMI2);
-		case BPF_MOV: return insn->off == 1; /* a cast between address spaces */
+		case BPF_MOV: return insn->off == BPF_ADDR_SPACE_CAST;
 		default: return false;
 		}
 	case BPF_LDX:

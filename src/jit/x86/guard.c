@@ -28,8 +28,11 @@ void x86_forget_facts(struct jit *jit, bool is_start)
 	jit->facts[BPF_REG_10] = (struct jit_fact){.kind = JIT_FACT_STACK, .guard = BPF_REG_10};
 }
 
+/* What may not be touched everywhere: all of the arena may. */
 static bool is_mem(const struct bpf_insn *insn)
 {
+	if (isa_is_arena(insn))
+		return false;
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_LDX:
 	case BPF_ST:
@@ -38,19 +41,9 @@ static bool is_mem(const struct bpf_insn *insn)
 	}
 }
 
-static bool is_atomic(const struct bpf_insn *insn)
-{
-	return BPF_CLASS(insn->code) == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC;
-}
-
-static bool is_read(const struct bpf_insn *insn)
-{
-	return BPF_CLASS(insn->code) == BPF_LDX || (is_atomic(insn) && insn->imm == BPF_LOAD_ACQ);
-}
-
 static u8 base_of(const struct bpf_insn *insn)
 {
-	return is_read(insn) ? insn->src_reg : insn->dst_reg;
+	return isa_is_read(insn) ? insn->src_reg : insn->dst_reg;
 }
 
 bool x86_is_known(const struct jit *jit, u8 reg, s64 off, u32 len, bool is_write)
@@ -86,8 +79,8 @@ static u32 group(struct jit *jit, u32 idx, struct jit_site *site)
 		if (BPF_CLASS(insn->code) == BPF_JMP || BPF_CLASS(insn->code) == BPF_JMP32 ||
 			(BPF_CLASS(insn->code) == BPF_LD && !isa_is_lddw(insn)))
 			break;
-		if (is_mem(insn) && base_of(insn) == base && is_read(insn) != site->is_write &&
-			(i == idx || !is_atomic(insn)) &&
+		if (is_mem(insn) && base_of(insn) == base && isa_is_read(insn) != site->is_write &&
+			(i == idx || !isa_is_atomic(insn)) &&
 			MAX(high, end) - MIN(low, insn->off) <= SPAN_MAX) {
 			low = MIN(low, insn->off);
 			high = MAX(high, end);
@@ -167,7 +160,7 @@ static void check_align(struct jit *jit, u32 idx, u8 base, const struct bpf_insn
 		.fault = RUN_FAULT_ALIGN,
 		.insn_idx = idx,
 		.len = isa_access_len(insn),
-		.is_write = !is_read(insn)};
+		.is_write = !isa_is_read(insn)};
 	u32 num = 0;
 
 	x86_lea(&jit->out, true, TMP, (struct x86_mem){x86_reg_of(base), insn->off});
@@ -187,8 +180,8 @@ void x86_guard(struct jit *jit, u32 idx)
 	if (!is_mem(insn))
 		return;
 	site.base = base_of(insn);
-	site.is_write = !is_read(insn);
-	if (is_atomic(insn) && len > 1 && (site.base != BPF_REG_10 || insn->off % (s32)len))
+	site.is_write = !isa_is_read(insn);
+	if (isa_is_atomic(insn) && len > 1 && (site.base != BPF_REG_10 || insn->off % (s32)len))
 		check_align(jit, idx, site.base, insn);
 	if (jit->is_guarded[idx] || x86_is_known(jit, site.base, insn->off, len, site.is_write))
 		return;
