@@ -112,6 +112,19 @@ void *mem_map_fd(void *at, size_t len, int fd)
 	return addr == -1 ? NULL : (void *)addr;
 }
 
+void *mem_map_file(int fd, size_t len)
+{
+	void *p = fails_now() ? MAP_FAILED : mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void mem_file_free(void *p, size_t len)
+{
+	if (p)
+		munmap(p, len);
+}
+
 void mem_fail_at(u64 nth)
 {
 	fail_in = nth;

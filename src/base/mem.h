@@ -32,6 +32,10 @@ void mem_pages_drop(void *p, size_t len);
 /* len bytes of fd from its beginning, readable, writable and shared; `at` NULL: anywhere, else there,
  * whatever is mapped there now. NULL when there is no memory or address space. */
 void *mem_map_fd(void *at, size_t len, int fd);
+/* The first len bytes of fd, not to be written; undone by mem_file_free. NULL when it cannot be mapped. */
+void *mem_map_file(int fd, size_t len);
+/* p may be NULL. */
+void mem_file_free(void *p, size_t len);
 
 /* Tests: the nth next allocation of this thread fails (1 = the next one); 0 = none. */
 void mem_fail_at(u64 nth);

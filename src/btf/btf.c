@@ -68,6 +68,30 @@ int btf_new(const void *data, size_t len, struct buf *log, struct btf_obj **ret_
 	return 0;
 }
 
+int btf_new_trusted(const void *data, size_t len, struct btf_obj **ret_btf)
+{
+	static int (*const passes[])(struct btf_check *) = {btf_check_header, btf_check_strings,
+		btf_list_types, btf_make_index, btf_check_fields};
+	struct btf_check c = {0};
+	int err = 0;
+
+	if (len > BTF_SIZE_MAX)
+		return -E2BIG;
+	c.btf = mem_zalloc(sizeof(*c.btf));
+	if (!c.btf)
+		return -ENOMEM;
+	c.btf->data = data;
+	c.btf->len = len;
+	for (size_t i = 0; i < ARRAY_SIZE(passes) && !err; i++)
+		err = passes[i](&c);
+	if (err) {
+		btf_free(c.btf);
+		return err;
+	}
+	*ret_btf = c.btf;
+	return 0;
+}
+
 void btf_free(struct btf_obj *btf)
 {
 	if (!btf)
@@ -170,6 +194,26 @@ const char *btf_kind_name(u32 kind)
 
 /* --- walking ----------------------------------------------------------------------------------- */
 
+/* What following the types of a trusted object finds; the kernel has seen that it ends. */
+static u32 follow(const struct btf_obj *btf, u32 id)
+{
+	while (id && (btf_has(btf->types[id], BTF_MODIFIER) ||
+			     btf_type_is(btf->types[id], BTF_KIND_VAR)))
+		id = btf->types[id]->type;
+	return id;
+}
+
+static u32 array_size(const struct btf_obj *btf, u32 id)
+{
+	u32 cnt, size = 0;
+
+	if (btf->resolved_sizes)
+		return btf->resolved_sizes[id];
+	if (btf_elems(btf, id, &id, &cnt) || !btf_sized(btf, &id, &size))
+		return 0;
+	return cnt * size;
+}
+
 const struct btf_type *btf_sized(const struct btf_obj *btf, u32 *id, u32 *ret_size)
 {
 	const struct btf_type *t = btf_type_at(btf, *id);
@@ -178,13 +222,13 @@ const struct btf_type *btf_sized(const struct btf_obj *btf, u32 *id, u32 *ret_si
 	if (!t)
 		return NULL;
 	if (btf_has(t, BTF_MODIFIER) || btf_type_is(t, BTF_KIND_VAR)) {
-		at = btf->resolved_ids[at];
+		at = btf->resolved_ids ? btf->resolved_ids[at] : follow(btf, at);
 		t = btf_type_at(btf, at);
 	}
 	if (btf_has(t, BTF_SIZED))
 		size = t->size;
 	else if (btf_type_is(t, BTF_KIND_ARRAY))
-		size = btf->resolved_sizes[at];
+		size = array_size(btf, at);
 	else if (btf_type_is(t, BTF_KIND_PTR))
 		size = sizeof(u64);
 	else

@@ -42,6 +42,12 @@ enum {
  * log->err). Errors: -EINVAL, -E2BIG, -EEXIST, -ELOOP, -ENOENT, -BTF_ENOTSUPP as the kernel; -ENOMEM.
  */
 int btf_new(const void *data, size_t len, struct buf *log, struct btf_obj **ret_btf);
+/*
+ * The same for bytes that a kernel gave out as its own, which has checked them: types are listed, not
+ * checked, and data, aligned to 4 and unchanging, is not copied: it must outlive the object. What a check
+ * would find wrong is undefined behaviour. -EINVAL, -E2BIG, -ENOMEM.
+ */
+int btf_new_trusted(const void *data, size_t len, struct btf_obj **ret_btf);
 void btf_free(struct btf_obj *btf);
 
 /* The bytes given to btf_new(). */

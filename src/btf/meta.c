@@ -399,3 +399,36 @@ int btf_check_meta(struct btf_check *c)
 	}
 	return 0;
 }
+
+/* Bytes of a type with what follows it; 0: it does not fit, or there is no such kind. */
+static u32 type_len(const struct btf_type *t, size_t left)
+{
+	const struct btf_kind_row *row;
+	u32 len;
+
+	if (left < sizeof(*t) || btf_type_kind(t) > BTF_KIND_MAX || !btf_type_kind(t))
+		return 0;
+	row = &btf_kind_rows[btf_type_kind(t)];
+	len = sizeof(*t) + row->fixed + row->each * btf_type_vlen(t);
+	return len <= left ? len : 0;
+}
+
+int btf_list_types(struct btf_check *c)
+{
+	const struct btf_header *hdr = &c->btf->hdr;
+	const u8 *cur = c->btf->data + hdr->hdr_len + hdr->type_off, *end = cur + hdr->type_len;
+	u32 cap = 0, len;
+
+	if ((uintptr_t)cur % sizeof(u32) || cur == end)
+		return -EINVAL;
+	for (; cur < end; cur += len) {
+		const struct btf_type *t = (const struct btf_type *)cur;
+
+		len = type_len(t, end - cur);
+		if (!len || !btf_is_name_off(c->btf, t->name_off))
+			return -EINVAL;
+		if (add_type(c, t, &cap))
+			return -ENOMEM;
+	}
+	return 0;
+}

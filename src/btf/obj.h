@@ -32,7 +32,7 @@ extern const struct btf_kind_row btf_kind_rows[];
 struct btf_metas;
 
 struct btf_obj {
-	u8 *mem;
+	u8 *mem; /* NULL: data is the caller's */
 	const u8 *data;
 	u32 len;
 	struct btf_header hdr;
@@ -41,7 +41,7 @@ struct btf_obj {
 	u32 type_cnt;
 	/*
 	 * What following a type found, for kinds that resolve: the id it comes to and, for an array,
-	 * the size of the whole.
+	 * the size of the whole. NULL in trusted objects, where it is followed when asked for.
 	 */
 	u32 *resolved_ids;
 	u32 *resolved_sizes;
@@ -99,6 +99,8 @@ int btf_check_header(struct btf_check *c);
 int btf_check_strings(struct btf_check *c);
 /* meta.c: each type by itself; fills types. */
 int btf_check_meta(struct btf_check *c);
+/* Instead of checking them: fills types, and sees that each lies in the section. */
+int btf_list_types(struct btf_check *c);
 /* resolve.c: types that refer to types; fills resolved_*. */
 int btf_check_refs(struct btf_check *c);
 /* index.c: fills buckets and chains. */

@@ -6,9 +6,12 @@
 #include "core/kbtf.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "base/mem.h"
 #include "btf/btf.h"
@@ -21,6 +24,9 @@ struct core_kbtf {
 	bool is_tried;
 	int err;
 	struct btf_obj *btf;
+	/* the file itself, where it is the running kernel's and can be mapped; else NULL */
+	void *map;
+	size_t map_len;
 	char path[PATH_LEN_MAX];
 };
 
@@ -46,6 +52,7 @@ void core_kbtf_free(struct core_kbtf *kbtf)
 	if (!kbtf)
 		return;
 	btf_free(kbtf->btf);
+	mem_file_free(kbtf->map, kbtf->map_len);
 	pthread_mutex_destroy(&kbtf->lock);
 	mem_free(kbtf);
 }
@@ -80,6 +87,31 @@ static int read_all(FILE *file, u8 **ret_data, size_t *ret_len)
 	return 0;
 }
 
+/*
+ * What the running kernel gives out under this name it has checked itself, and nobody else can put a file
+ * into sysfs: its types are used where they are. Older kernels do not let the file be mapped.
+ */
+static int map_types(struct core_kbtf *kbtf, FILE *file)
+{
+	struct statfs fs;
+	struct stat st;
+	int err;
+
+	if (strcmp(kbtf->path, CORE_KBTF_PATH) || fstatfs(fileno(file), &fs) ||
+		fs.f_type != SYSFS_MAGIC || fstat(fileno(file), &st) || st.st_size <= 0)
+		return -ENODEV;
+	kbtf->map = mem_map_file(fileno(file), st.st_size);
+	if (!kbtf->map)
+		return -ENODEV;
+	kbtf->map_len = st.st_size;
+	err = btf_new_trusted(kbtf->map, kbtf->map_len, &kbtf->btf);
+	if (err) {
+		mem_file_free(kbtf->map, kbtf->map_len);
+		kbtf->map = NULL;
+	}
+	return err;
+}
+
 static int read_types(struct core_kbtf *kbtf)
 {
 	FILE *file = fopen(kbtf->path, "re");
@@ -89,6 +121,11 @@ static int read_types(struct core_kbtf *kbtf)
 
 	if (!file)
 		return -errno;
+	err = map_types(kbtf, file);
+	if (!err || err == -ENOMEM) {
+		fclose(file);
+		return err;
+	}
 	err = read_all(file, &data, &len);
 	fclose(file);
 	if (err)
