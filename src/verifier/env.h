@@ -158,4 +158,20 @@ static inline struct bpf_insn *vf_insn(struct vf_env *env)
 	return &env->insns[env->insn_idx];
 }
 
+/* Whether there is a log: of any level, of level 1 or 2, of level 2. */
+static inline bool vf_logs(const struct vf_env *env)
+{
+	return env->params->log_level != 0;
+}
+
+static inline bool vf_logs_insns(const struct vf_env *env)
+{
+	return (env->params->log_level & (VF_LOG_BRIEF | VF_LOG_FULL)) != 0;
+}
+
+static inline bool vf_logs_full(const struct vf_env *env)
+{
+	return (env->params->log_level & VF_LOG_FULL) != 0;
+}
+
 #endif

@@ -18,21 +18,6 @@ enum {
 	STATE_TAB = 8,
 };
 
-bool vf_logs(const struct vf_env *env)
-{
-	return env->params->log_level != 0;
-}
-
-bool vf_logs_insns(const struct vf_env *env)
-{
-	return (env->params->log_level & (VF_LOG_BRIEF | VF_LOG_FULL)) != 0;
-}
-
-bool vf_logs_full(const struct vf_env *env)
-{
-	return (env->params->log_level & VF_LOG_FULL) != 0;
-}
-
 static void pass_on(struct vf_env *env)
 {
 	struct buf *buf = &env->log.buf;

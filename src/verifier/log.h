@@ -25,10 +25,6 @@ struct vf_log {
 	const void *last_line; /* line info printed last */
 };
 
-bool vf_logs(const struct vf_env *env);	      /* any level */
-bool vf_logs_insns(const struct vf_env *env); /* level 1 or 2 */
-bool vf_logs_full(const struct vf_env *env);  /* level 2 */
-
 __attribute__((format(printf, 2, 3))) void vf_note(struct vf_env *env, const char *fmt, ...);
 u64 vf_log_pos(const struct vf_env *env);
 /* Forgets what was written after pos; level 2 forgets nothing. */

@@ -19,20 +19,99 @@ struct vf_range {
 	s64 smin, smax;
 };
 
-struct vf_range vf_range_unbounded(unsigned bits);
-struct vf_range vf_range_const(u64 value, unsigned bits);
+static inline struct vf_range vf_range_unbounded(unsigned bits)
+{
+	return (struct vf_range){0, vf_umax(bits), vf_smin(bits), vf_smax(bits)};
+}
+
+static inline struct vf_range vf_range_const(u64 value, unsigned bits)
+{
+	u64 u = vf_zext(value, bits);
+	s64 s = vf_sext(value, bits);
+
+	return (struct vf_range){u, u, s, s};
+}
+
 bool vf_range_has(struct vf_range a, u64 value, unsigned bits);
 bool vf_range_is_const(struct vf_range a);
 /* Some member may exist as far as each reading alone tells. */
-bool vf_range_is_sane(struct vf_range a);
+static inline bool vf_range_is_sane(struct vf_range a)
+{
+	return a.umin <= a.umax && a.smin <= a.smax;
+}
+
 /* Whether b lies within a in both readings. */
-bool vf_range_in(struct vf_range a, struct vf_range b);
-struct vf_range vf_range_intersect(struct vf_range a, struct vf_range b);
+static inline bool vf_range_in(struct vf_range a, struct vf_range b)
+{
+	return a.umin <= b.umin && b.umax <= a.umax && a.smin <= b.smin && b.smax <= a.smax;
+}
+
+static inline struct vf_range vf_range_intersect(struct vf_range a, struct vf_range b)
+{
+	return (struct vf_range){
+		.umin = MAX(a.umin, b.umin),
+		.umax = MIN(a.umax, b.umax),
+		.smin = MAX(a.smin, b.smin),
+		.smax = MIN(a.smax, b.smax),
+	};
+}
+
+/* What the signed reading says in unsigned terms, where that is one interval. */
+static inline void vf_range_learn_unsigned(struct vf_range *a, unsigned bits)
+{
+	u64 from = vf_zext(a->smin, bits);
+	u64 to = vf_zext(a->smax, bits);
+
+	if (from <= to) {
+		a->umin = MAX(a->umin, from);
+		a->umax = MIN(a->umax, to);
+		return;
+	}
+	/*
+	 * The signed interval crosses zero from below, so in unsigned order it is two pieces:
+	 *
+	 *	0 ======== to                     from ======== umax(bits)
+	 *
+	 * When the unsigned interval meets only one of them, that piece bounds both readings.
+	 */
+	if (a->umax < from) {
+		a->smin = vf_sext(a->umin, bits);
+		a->umax = MIN(a->umax, to);
+	} else if (a->umin > to) {
+		a->smax = vf_sext(a->umax, bits);
+		a->umin = MAX(a->umin, from);
+	}
+}
 
 /* Each reading learns from the other where the other does not cross its wrap-around. */
-struct vf_range vf_range_deduce(struct vf_range a, unsigned bits);
+static inline struct vf_range vf_range_deduce(struct vf_range a, unsigned bits)
+{
+	s64 from = vf_sext(a.umin, bits);
+	s64 to = vf_sext(a.umax, bits);
+
+	if (from <= to) {
+		a.smin = MAX(a.smin, from);
+		a.smax = MIN(a.smax, to);
+	}
+	vf_range_learn_unsigned(&a, bits);
+	return a;
+}
+
 /* Bounds of the members of a whose low bits are in t. */
-struct vf_range vf_range_meet_tnum(struct vf_range a, struct tnum t, unsigned bits);
+static inline struct vf_range vf_range_meet_tnum(struct vf_range a, struct tnum t, unsigned bits)
+{
+	u64 value = vf_zext(t.value, bits);
+	u64 mask = vf_zext(t.mask, bits);
+	u64 sign = vf_umax(bits) ^ (u64)vf_smax(bits);
+
+	/* the least signed member has its sign bit set if it may, and all other unknown bits clear */
+	return vf_range_intersect(a, (struct vf_range){
+					     .umin = value,
+					     .umax = value | mask,
+					     .smin = vf_sext(value | (mask & sign), bits),
+					     .smax = vf_sext(value | (mask & ~sign), bits),
+				     });
+}
 
 struct vf_range vf_range_add(struct vf_range a, struct vf_range b, unsigned bits);
 struct vf_range vf_range_sub(struct vf_range a, struct vf_range b, unsigned bits);

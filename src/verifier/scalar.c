@@ -12,23 +12,6 @@
 #include "isa/uapi.h"
 #include "verifier/scalar.h"
 
-struct vf_scalar vf_scalar_unknown(void)
-{
-	struct vf_scalar s = {.var_off = TNUM_UNKNOWN};
-
-	vf_scalar_unbound(&s);
-	return s;
-}
-
-struct vf_scalar vf_scalar_const(u64 value)
-{
-	struct vf_scalar s = {.var_off = tnum_const(value)};
-
-	vf_scalar_set_range(&s, vf_range_const(value, VF_BITS), VF_BITS);
-	vf_scalar_set_range(&s, vf_range_const(value, VF_HALF), VF_HALF);
-	return s;
-}
-
 struct vf_scalar vf_scalar_between(u64 min, u64 max)
 {
 	struct vf_scalar s = vf_scalar_unknown();
@@ -48,28 +31,6 @@ struct vf_scalar vf_scalar_from_tnum(struct tnum t)
 	return s;
 }
 
-struct vf_range vf_scalar_range(const struct vf_scalar *s, unsigned bits)
-{
-	if (bits == VF_BITS)
-		return (struct vf_range){s->umin, s->umax, s->smin, s->smax};
-	return (struct vf_range){s->u32min, s->u32max, s->s32min, s->s32max};
-}
-
-void vf_scalar_set_range(struct vf_scalar *s, struct vf_range range, unsigned bits)
-{
-	if (bits == VF_BITS) {
-		s->umin = range.umin;
-		s->umax = range.umax;
-		s->smin = range.smin;
-		s->smax = range.smax;
-	} else {
-		s->u32min = range.umin;
-		s->u32max = range.umax;
-		s->s32min = range.smin;
-		s->s32max = range.smax;
-	}
-}
-
 static struct vf_range full(const struct vf_scalar *s)
 {
 	return vf_scalar_range(s, VF_BITS);
@@ -78,17 +39,6 @@ static struct vf_range full(const struct vf_scalar *s)
 static struct vf_range half(const struct vf_scalar *s)
 {
 	return vf_scalar_range(s, VF_HALF);
-}
-
-void vf_scalar_forget_range(struct vf_scalar *s, unsigned bits)
-{
-	vf_scalar_set_range(s, vf_range_unbounded(bits), bits);
-}
-
-void vf_scalar_unbound(struct vf_scalar *s)
-{
-	vf_scalar_forget_range(s, VF_BITS);
-	vf_scalar_forget_range(s, VF_HALF);
 }
 
 bool vf_scalar_has(const struct vf_scalar *s, u64 value)
@@ -126,12 +76,6 @@ static bool is_sane_at(const struct vf_scalar *s, unsigned bits)
 bool vf_scalar_is_sane(const struct vf_scalar *s)
 {
 	return is_sane_at(s, VF_BITS) && is_sane_at(s, VF_HALF);
-}
-
-bool vf_scalar_is_subset(const struct vf_scalar *old, const struct vf_scalar *cur)
-{
-	return vf_range_in(full(old), full(cur)) && vf_range_in(half(old), half(cur)) &&
-	       tnum_in(old->var_off, cur->var_off);
 }
 
 /* ---- the components learn from each other ---- */
@@ -250,10 +194,26 @@ static void learn_bits(struct vf_scalar *s)
 /* Three rounds, as Linux: a bound can travel from one width to the other, turn sign and come back. */
 enum { ROUNDS = 3 };
 
+/* One known value, or nothing known at all, in every component: there is nothing to learn. */
+static bool is_settled(const struct vf_scalar *s)
+{
+	if (tnum_is_const(s->var_off)) {
+		u64 value = s->var_off.value;
+
+		return s->umin == value && s->umax == value && s->smin == vf_sext(value, VF_BITS) &&
+		       s->smax == s->smin && s->u32min == (u32)vf_zext(value, VF_HALF) &&
+		       s->u32max == s->u32min && s->s32min == (s32)vf_sext(value, VF_HALF) &&
+		       s->s32max == s->s32min;
+	}
+	return vf_scalar_is_unknown(s);
+}
+
 void vf_scalar_sync(struct vf_scalar *s)
 {
 	struct vf_scalar before;
 
+	if (is_settled(s))
+		return;
 	learn_from_tnum(s);
 	for (int i = 0; i < ROUNDS; i++) {
 		before = *s;

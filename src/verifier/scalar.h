@@ -28,8 +28,58 @@ struct vf_scalar {
 	s32 s32min, s32max;
 };
 
-struct vf_scalar vf_scalar_unknown(void);
-struct vf_scalar vf_scalar_const(u64 value);
+static inline struct vf_range vf_scalar_range(const struct vf_scalar *s, unsigned bits)
+{
+	if (bits == VF_BITS)
+		return (struct vf_range){s->umin, s->umax, s->smin, s->smax};
+	return (struct vf_range){s->u32min, s->u32max, s->s32min, s->s32max};
+}
+
+/* Neither of the two syncs. */
+static inline void vf_scalar_set_range(struct vf_scalar *s, struct vf_range range, unsigned bits)
+{
+	if (bits == VF_BITS) {
+		s->umin = range.umin;
+		s->umax = range.umax;
+		s->smin = range.smin;
+		s->smax = range.smax;
+	} else {
+		s->u32min = range.umin;
+		s->u32max = range.umax;
+		s->s32min = range.smin;
+		s->s32max = range.smax;
+	}
+}
+
+static inline void vf_scalar_forget_range(struct vf_scalar *s, unsigned bits)
+{
+	vf_scalar_set_range(s, vf_range_unbounded(bits), bits);
+}
+
+/* All bounds become those of the type; var_off stays. Does not sync. */
+static inline void vf_scalar_unbound(struct vf_scalar *s)
+{
+	vf_scalar_forget_range(s, VF_BITS);
+	vf_scalar_forget_range(s, VF_HALF);
+}
+
+static inline struct vf_scalar vf_scalar_unknown(void)
+{
+	struct vf_scalar s = {.var_off = TNUM_UNKNOWN};
+
+	vf_scalar_unbound(&s);
+	return s;
+}
+
+static inline struct vf_scalar vf_scalar_const(u64 value)
+{
+	struct vf_scalar s = {.var_off = tnum_const(value)};
+
+	vf_scalar_set_range(&s, vf_range_const(value, VF_BITS), VF_BITS);
+	vf_scalar_set_range(&s, vf_range_const(value, VF_HALF), VF_HALF);
+	return s;
+}
+
 /* Unsigned [min, max], e.g. the result of a narrow load. */
 struct vf_scalar vf_scalar_between(u64 min, u64 max);
 struct vf_scalar vf_scalar_from_tnum(struct tnum t);
@@ -41,14 +91,13 @@ bool vf_scalar_is_unknown(const struct vf_scalar *s);
 /* False when a pair of bounds excludes every value, or var_off disagrees with constant bounds. */
 bool vf_scalar_is_sane(const struct vf_scalar *s);
 /* Whether everything cur may be, old may be too: the test that lets exploration prune. */
-bool vf_scalar_is_subset(const struct vf_scalar *old, const struct vf_scalar *cur);
+static inline bool vf_scalar_is_subset(const struct vf_scalar *old, const struct vf_scalar *cur)
+{
+	return vf_range_in(vf_scalar_range(old, VF_BITS), vf_scalar_range(cur, VF_BITS)) &&
+	       vf_range_in(vf_scalar_range(old, VF_HALF), vf_scalar_range(cur, VF_HALF)) &&
+	       tnum_in(old->var_off, cur->var_off);
+}
 
-struct vf_range vf_scalar_range(const struct vf_scalar *s, unsigned bits);
-/* Neither of the two syncs. */
-void vf_scalar_set_range(struct vf_scalar *s, struct vf_range range, unsigned bits);
-void vf_scalar_forget_range(struct vf_scalar *s, unsigned bits);
-/* All bounds become those of the type; var_off stays. Does not sync. */
-void vf_scalar_unbound(struct vf_scalar *s);
 /*
  * Lets the components learn from each other; never loses a member. In one place Linux forgets a closer
  * bound for a looser one, so the result may hold more than s did.

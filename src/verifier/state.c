@@ -134,22 +134,32 @@ int vf_frame_grow(struct vf_env *env, struct vf_frame *frame, u32 cnt)
 	return 0;
 }
 
+static void *copy(struct vf_env *env, const void *src, size_t len)
+{
+	void *p;
+
+	if (env->mem_used + len > env->mem_max)
+		return NULL;
+	p = mem_dup(src, len);
+	if (p)
+		env->mem_used += len;
+	return p;
+}
+
 static struct vf_frame *copy_frame(struct vf_env *env, const struct vf_frame *src)
 {
-	struct vf_frame *dst = vf_alloc(env, sizeof(*dst));
+	struct vf_frame *dst = copy(env, src, sizeof(*src));
 
 	if (!dst)
 		return NULL;
-	*dst = *src;
 	dst->slots = NULL;
 	if (!src->slot_cnt)
 		return dst;
-	dst->slots = vf_alloc(env, src->slot_cnt * sizeof(*dst->slots));
+	dst->slots = copy(env, src->slots, src->slot_cnt * sizeof(*src->slots));
 	if (!dst->slots) {
 		vf_free(env, dst, sizeof(*dst));
 		return NULL;
 	}
-	memcpy(dst->slots, src->slots, src->slot_cnt * sizeof(*dst->slots));
 	return dst;
 }
 
