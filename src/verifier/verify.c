@@ -135,7 +135,7 @@ static int hand_over(struct vf_env *env, struct vf_result *ret_result)
 	res.maps = maps;
 	res.map_cnt = env->map_cnt;
 	res.ctx_len = env->ctx_len;
-	res.missing = env->arena && !env->missing ? "addr_space_cast" : env->missing;
+	res.missing = env->missing;
 	env->map_cnt = 0;
 	*ret_result = res;
 	return 0;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -438,6 +439,72 @@ static void code_of_no_sound_form_is_refused(void **state)
 	skep_free(skep);
 }
 
+/* ---- arenas ---- */
+
+/* r1 = an address of user space as the program uses it */
+#define CAST(dst, src)                                                                             \
+	{                                                                                          \
+		.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (dst), .src_reg = (src), .off = 1, \
+		.imm = 1                                                                           \
+	}
+
+static long make_arena(struct skep *skep, uint64_t user_start)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = 33; /* BPF_MAP_TYPE_ARENA */
+	attr.max_entries = 4;
+	attr.map_flags = BPF_F_MMAPABLE;
+	attr.map_extra = user_start;
+	return skep_bpf(skep, BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+/* What user space writes into its mapping a program reads through the map's address, and the other way. */
+static void an_arena_is_shared_with_programs(void **state)
+{
+	const uint64_t user_start = 0x200000000000;
+
+	for (uint32_t flags = 0; flags <= SKEP_CHECKED; flags++) {
+		struct skep *skep = make_instance(flags);
+		long fd = make_arena(skep, user_start);
+		const struct bpf_insn insns[] = {{.code = BPF_LD | BPF_IMM | BPF_DW,
+							 .dst_reg = 1,
+							 .src_reg = BPF_PSEUDO_MAP_VALUE,
+							 .imm = (int)fd},
+			{0}, CAST(2, 1), LOAD(BPF_DW, 0, 2, 8), MOV(3, 0), ADD_K(3, 1),
+			{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 2, .src_reg = 3, .off = 16},
+			{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+				.dst_reg = 2,
+				.src_reg = 3,
+				.off = 24,
+				.imm = BPF_ADD},
+			STORE_K(BPF_W, 2, 32, -5), EXIT};
+		struct skep_text why = {""};
+		struct skep_prog *prog;
+		uint64_t args[1] = {0}, value = 0, *page;
+
+		assert_true(fd >= 0);
+		page = mmap((void *)(uintptr_t)user_start, 4 * 4096, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_FIXED_NOREPLACE, (int)fd, 0);
+		assert_ptr_equal(page, (void *)(uintptr_t)user_start);
+		page[1] = 41;
+		page[3] = 100;
+		if (load(skep, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, insns, ARRAY_SIZE(insns), &prog,
+			    &why))
+			fail_msg("%s", why.text);
+		assert_int_equal(skep_run(prog, args, sizeof(args), &value), 0);
+		assert_int_equal(value, 41);
+		assert_int_equal(page[2], 42);
+		assert_int_equal(page[3], 142);
+		assert_int_equal(page[4], 0xfffffffb);
+		skep_prog_close(prog);
+		munmap(page, 4 * 4096);
+		close((int)fd);
+		skep_free(skep);
+	}
+}
+
 /* ---- the verifier alone ---- */
 
 static void keep_text(void *arg, const char *text, size_t len)
@@ -537,6 +604,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_checked_run_ends_in_a_result_or_a_report),
 		cmocka_unit_test(unverified_code_uses_maps),
 		cmocka_unit_test(code_of_no_sound_form_is_refused),
+		cmocka_unit_test(an_arena_is_shared_with_programs),
 		cmocka_unit_test(a_verdict_says_where_and_why),
 		cmocka_unit_test(verification_can_be_cut_short),
 	};
