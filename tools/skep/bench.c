@@ -45,7 +45,7 @@ struct engine {
 static const struct engine engines[] = {
 	{"jit"},
 	{"interp", .opts = {.interp = true}},
-	{"checked", .opts = {.checked = true}},
+	{"checked", .opts = {.checked = true, .checked_jit = true}},
 	{"kernel", .is_kernel = true},
 };
 
