@@ -180,16 +180,9 @@ static int next_key(struct map *map, const void *key, void *ret_next)
 	return map_table_next_key(&to_hash(map)->table, key, ret_next);
 }
 
-/* Under the bucket's lock, so that the bytes are those of one update. */
 static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
-	struct map_table *table = &to_hash(map)->table;
-	struct map_entry entry = map_table_lock(table, key);
-
-	if (entry.num)
-		map_value_get(map, ret_value, map_table_value(table, entry.num), flags);
-	map_table_unlock(table, &entry);
-	return entry.num ? 0 : -ENOENT;
+	return map_table_copy_out(map, &to_hash(map)->table, key, ret_value, flags);
 }
 
 static int copy_in(struct map *map, const void *key, const void *value, u64 flags)

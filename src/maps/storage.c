@@ -224,13 +224,7 @@ static int remove_key(struct map *map, const void *key)
 
 static int copy_out(struct map *map, const void *key, void *ret_value, u64 flags)
 {
-	struct map_table *table = &to_storage(map)->table;
-	struct map_entry entry = map_table_lock(table, key);
-
-	if (entry.num)
-		map_value_get(map, ret_value, map_table_value(table, entry.num), flags);
-	map_table_unlock(table, &entry);
-	return entry.num ? 0 : -ENOENT;
+	return map_table_copy_out(map, &to_storage(map)->table, key, ret_value, flags);
 }
 
 static int copy_in(struct map *map, const void *key, const void *value, u64 flags)

@@ -9,6 +9,7 @@
 #include "core/inst.h"
 #include "core/store.h"
 #include "maps/maps.h"
+#include "maps/value.h"
 
 enum {
 	BUCKETS_MAX = 1 << 27, /* Linux: what fits 32 bits of bucket bytes */
@@ -307,6 +308,18 @@ int map_table_bucket_keys(
 	if (!err)
 		*ret_cnt = cnt;
 	return err;
+}
+
+/* Under the bucket's lock, so that the bytes are those of one update. */
+int map_table_copy_out(
+	const struct map *map, struct map_table *table, const void *key, void *ret_value, u64 flags)
+{
+	struct map_entry entry = map_table_lock(table, key);
+
+	if (entry.num)
+		map_value_get(map, ret_value, map_table_value(table, entry.num), flags);
+	map_table_unlock(table, &entry);
+	return entry.num ? 0 : -ENOENT;
 }
 
 bool map_table_owns(const struct map_table *table, const void *addr, size_t len, u32 value_size)

@@ -313,6 +313,9 @@ void map_table_link(struct map_table *table, const struct map_entry *entry, u32 
 /* -ENOENT. */
 int map_table_remove(struct map_table *table, const void *key);
 int map_table_next_key(struct map_table *table, const void *key, void *ret_next);
+/* map_ops.copy_out of tables with one value an entry. */
+int map_table_copy_out(const struct map *map, struct map_table *table, const void *key,
+	void *ret_value, u64 flags);
 /* map_ops.bucket_keys */
 int map_table_bucket_keys(
 	struct map_table *table, u32 bucket, u32 cap, void *ret_keys, u32 *ret_cnt);
